@@ -123,13 +123,16 @@ func readReply(r *bufio.Reader) (string, error) {
 		_, err := io.ReadFull(r, body)
 		return line + string(body), err
 	case line[0] == '*':
+		items := make([]string, 1, max(n, 0)+1)
+		items[0] = line
 		for range n {
 			item, err := readReply(r)
 			if err != nil {
 				return "", err
 			}
-			line += item
+			items = append(items, item)
 		}
+		return strings.Join(items, ""), nil
 	}
 	return line, nil
 }

@@ -1,0 +1,95 @@
+package reqctx_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/internal/reqctx"
+)
+
+type (
+	key  int
+	base struct{}
+)
+
+func newContext() *gin.Context {
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
+	return c
+}
+
+func TestValuesSurviveAndBaseAnswersLast(t *testing.T) {
+	t.Parallel()
+	c := newContext()
+	common := context.WithValue(t.Context(), base{}, "common")
+	reqctx.PutWith(c, common, key(0), 0)
+	for i := 1; i < 30; i++ {
+		reqctx.Put(c, key(i), i)
+	}
+	for i := range 30 {
+		if reqctx.Get(c, key(i)) != i {
+			t.Fatalf("value %d is lost", i)
+		}
+	}
+	if reqctx.Get(c, base{}) != "common" || reqctx.Get(c, key(99)) != nil {
+		t.Error("base must answer its own keys and nothing else")
+	}
+	derived, cancel := context.WithCancel(c)
+	defer cancel()
+	if reqctx.Get(derived, key(3)) != 3 {
+		t.Error("a context derived from the gin context does not see the value")
+	}
+}
+
+func TestReadersNeverRaceTheChain(t *testing.T) {
+	t.Parallel()
+	c := newContext()
+	reqctx.Put(c, key(0), 0)
+	ctx := c.Request.Context()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				if v := ctx.Value(key(0)); v != 0 {
+					t.Errorf("read %v", v)
+				}
+				_ = ctx.Value(key(3))
+			}
+		})
+	}
+	for i := 1; i < 6; i++ {
+		reqctx.Put(c, key(i), i)
+	}
+	wg.Wait()
+}
+
+func TestFirstPutCopiesTheRequestAndLaterOnesDoNot(t *testing.T) {
+	t.Parallel()
+	c := newContext()
+	original := c.Request
+	reqctx.Put(c, key(1), 1)
+	copied := c.Request
+	reqctx.Put(c, key(2), 2)
+	if original == copied || copied != c.Request {
+		t.Error("want exactly one copy of the request")
+	}
+	if original.Context().Value(key(1)) != nil {
+		t.Error("the caller's own request was changed")
+	}
+}
+
+func TestGetWithoutRequestFindsNothing(t *testing.T) {
+	t.Parallel()
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	var none *gin.Context
+	for _, ctx := range []context.Context{c, none, t.Context()} {
+		if reqctx.Get(ctx, key(1)) != nil {
+			t.Error("found a value in an empty context")
+		}
+	}
+}
