@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -83,8 +85,8 @@ func (s Subject) String() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// GoString keeps the id out of %#v.
-func (s Subject) GoString() string { return s.String() }
+// Format writes the hash whatever the verb, so that no verb of fmt prints the id.
+func (s Subject) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText keeps the id out of JSON and gives its hash.
 func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
