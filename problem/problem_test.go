@@ -24,9 +24,14 @@ func TestWriteToFillsInWhatIsMissing(t *testing.T) {
 		{"only a status", problem.Problem{Status: 404}, `{"type":"about:blank","title":"Not Found","status":404}`, 404},
 		{"no status is a server error", problem.Problem{}, `{"type":"about:blank","title":"Internal Server Error","status":500}`, 500},
 		{"a success status is a server error", problem.Problem{Status: 200}, `{"type":"about:blank","title":"Internal Server Error","status":500}`, 500},
-		{"everything", problem.Problem{Type: "t", Title: "T", Status: 429, Code: "c", Detail: "d", Instance: "i",
-			Errors: []problem.Field{{Code: "x", Pointer: "#/a", Param: "3"}}, ViolatedPolicies: []string{"p"}},
-			`{"type":"t","title":"T","status":429,"code":"c","detail":"d","instance":"i","errors":[{"code":"x","pointer":"#/a","param":"3"}],"violated-policies":["p"]}`, 429},
+		{
+			"everything",
+			problem.Problem{
+				Type: "t", Title: "T", Status: 429, Code: "c", Detail: "d", Instance: "i",
+				Errors: []problem.Field{{Code: "x", Pointer: "#/a", Param: "3"}}, ViolatedPolicies: []string{"p"},
+			},
+			`{"type":"t","title":"T","status":429,"code":"c","detail":"d","instance":"i","errors":[{"code":"x","pointer":"#/a","param":"3"}],"violated-policies":["p"]}`, 429,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
