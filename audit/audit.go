@@ -67,6 +67,26 @@ type Sink interface {
 	Record(ctx context.Context, e Event)
 }
 
+// Selective is a [Sink] that can say beforehand which verdicts it drops, so that
+// a control spares a busy path the making of events nobody reads.
+type Selective interface {
+	Sink
+	// Wants reports whether events with verdict v are of interest just now.
+	Wants(ctx context.Context, v Verdict) bool
+}
+
+// Wanted reports whether s takes events with verdict v: false for a nil sink,
+// true for one that is not [Selective].
+func Wanted(ctx context.Context, s Sink, v Verdict) bool {
+	if s == nil {
+		return false
+	}
+	if selective, ok := s.(Selective); ok {
+		return selective.Wants(ctx, v)
+	}
+	return true
+}
+
 // Subject is a principal's id that can be printed only as a hash: an event never
 // carries an e-mail address or a user name in clear (ASVS 16.2.5).
 type Subject struct{ id string }

@@ -95,3 +95,27 @@ func ExampleSink() {
 	fmt.Println(decisions)
 	// Output: map[auth/deny/expired:1]
 }
+
+type recorder struct{ events []audit.Event }
+
+func (r *recorder) Record(_ context.Context, e audit.Event) { r.events = append(r.events, e) }
+
+func TestUnwantedEventsNeedNotBeMade(t *testing.T) {
+	t.Parallel()
+	logger := slog.New(slog.NewTextHandler(&bytes.Buffer{}, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	for _, tc := range []struct {
+		name    string
+		sink    audit.Sink
+		verdict audit.Verdict
+		want    bool
+	}{
+		{"no sink wants nothing", nil, audit.Error, false},
+		{"a plain sink wants allowed requests too", &recorder{}, audit.Allow, true},
+		{"a logger at Info drops allowed requests", audit.Slog(logger), audit.Allow, false},
+		{"a logger at Info keeps denials", audit.Slog(logger), audit.Deny, true},
+	} {
+		if got := audit.Wanted(t.Context(), tc.sink, tc.verdict); got != tc.want {
+			t.Errorf("%s: got %v", tc.name, got)
+		}
+	}
+}

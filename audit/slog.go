@@ -13,12 +13,21 @@ type slogSink struct{ log *slog.Logger }
 // concurrent use as far as the logger's handler is.
 func Slog(l *slog.Logger) Sink { return slogSink{log: l} }
 
+func (s slogSink) logger() *slog.Logger {
+	if s.log == nil {
+		return slog.Default()
+	}
+	return s.log
+}
+
+// Wants reports whether the logger is enabled for v's level.
+func (s slogSink) Wants(ctx context.Context, v Verdict) bool {
+	return s.logger().Enabled(ctx, levelOf(v))
+}
+
 // Record logs e.
 func (s slogSink) Record(ctx context.Context, e Event) {
-	logger := s.log
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := s.logger()
 	level := levelOf(e.Verdict)
 	if !logger.Enabled(ctx, level) {
 		return

@@ -55,15 +55,19 @@ func Put(c *gin.Context, key, value any) {
 	if s, ok := c.Request.Context().(*shared); ok && s.Put(key, value) {
 		return
 	}
-	PutWith(c, nil, key, value)
-}
-
-// PutWith is [Put] on a fresh context value that also answers from base, a
-// context made once for all requests.
-func PutWith(c *gin.Context, base context.Context, key, value any) {
-	s := &shared{Context: c.Request.Context(), base: base}
+	s := &shared{Context: c.Request.Context()}
 	s.Put(key, value)
 	c.Request = c.Request.WithContext(s)
+}
+
+// Join makes the values of base, a context made once for all requests, readable
+// through c.Request.Context(), and reports whether they already were.
+func Join(c *gin.Context, base context.Context) (joined bool) {
+	if s, ok := c.Request.Context().(*shared); ok && s.base == base {
+		return true
+	}
+	c.Request = c.Request.WithContext(&shared{Context: c.Request.Context(), base: base})
+	return false
 }
 
 // Get returns the value under key, or nil. It accepts what identity.From accepts.

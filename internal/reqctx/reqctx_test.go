@@ -27,8 +27,14 @@ func TestValuesSurviveAndBaseAnswersLast(t *testing.T) {
 	t.Parallel()
 	c := newContext()
 	common := context.WithValue(t.Context(), base{}, "common")
-	reqctx.PutWith(c, common, key(0), 0)
-	for i := 1; i < 30; i++ {
+	if reqctx.Join(c, common) {
+		t.Fatal("a fresh request is said to have joined already")
+	}
+	first := c.Request
+	if !reqctx.Join(c, common) || c.Request != first {
+		t.Error("joining twice copied the request again")
+	}
+	for i := range 30 {
 		reqctx.Put(c, key(i), i)
 	}
 	for i := range 30 {
