@@ -1,0 +1,292 @@
+package scope
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// install registers the callbacks. Those "before *" refuse what needs no look at
+// values, so that not even a transaction is begun; those right before gorm's own
+// see what hooks have made of the statement.
+func (g *guard) install(db *gorm.DB) error {
+	cb := db.Callback()
+	return errors.Join(
+		cb.Query().Before("*").Register("ginsec:query", g.query),
+		cb.Row().Before("*").Register("ginsec:row", g.query),
+		cb.Raw().Before("*").Register("ginsec:raw", g.raw),
+		cb.Create().Before("*").Register("ginsec:admit_create", g.admit),
+		cb.Create().Before("gorm:create").Register("ginsec:create", g.create),
+		cb.Create().Before("gorm:save_after_associations").Register("ginsec:created", g.created),
+		cb.Update().Before("*").Register("ginsec:admit_update", g.admit),
+		cb.Update().Before("gorm:update").Register("ginsec:update", g.update),
+		cb.Update().Before("gorm:save_after_associations").Register("ginsec:updated", g.updated),
+		cb.Delete().Before("*").Register("ginsec:admit_delete", g.admit),
+		cb.Delete().Before("gorm:delete").Register("ginsec:delete", g.delete),
+	)
+}
+
+// poison makes the database reject whatever a refused subquery is spliced into:
+// gorm drops a subquery's error and would write nothing in its place, and
+// "id NOT IN ()" is true.
+const poison = "SELECT ginsec_scope_refused()"
+
+// fail ends a statement.
+func (g *guard) fail(db *gorm.DB, op operation, err error) {
+	stmt := db.Statement
+	if err != nil {
+		_ = db.AddError(err)
+		g.report(stmt, op, err)
+	}
+	stmt.SQL.Reset()
+	stmt.Vars = nil
+	_, _ = stmt.WriteString(poison)
+}
+
+func (g *guard) query(db *gorm.DB) {
+	switch {
+	case db.Error != nil:
+		g.fail(db, reading, nil)
+	case db.Statement.SQL.Len() > 0:
+		g.raw(db)
+	default:
+		g.protect(db, reading)
+	}
+}
+
+// raw judges SQL text.
+func (g *guard) raw(db *gorm.DB) {
+	stmt := db.Statement
+	if db.Error != nil {
+		return
+	}
+	text := stmt.SQL.String()
+	if !g.names(text, false) {
+		return
+	}
+	if who := readCaller(stmt.Context); who.system != nil {
+		g.bypassed(stmt, "raw SQL", who.system)
+		return
+	}
+	if g.cfg.AllowRaw != nil && g.cfg.AllowRaw(stmt.Context, text) {
+		g.rawAllowed(stmt)
+		return
+	}
+	g.fail(db, reading, ErrRaw)
+}
+
+// admit refuses early, before a transaction or a hook.
+func (g *guard) admit(db *gorm.DB) {
+	if db.Error != nil || db.Statement.SQL.Len() > 0 {
+		return
+	}
+	t, err := g.target(db.Statement)
+	if err == nil && t.pol.protected() {
+		_, err = g.callerFor(db.Statement, t.pol)
+	}
+	if err != nil {
+		g.fail(db, writing(db.Statement), err)
+	}
+}
+
+func (g *guard) update(db *gorm.DB) { g.write(db, updating) }
+func (g *guard) delete(db *gorm.DB) { g.write(db, deleting) }
+func (g *guard) create(db *gorm.DB) { g.write(db, creating) }
+
+func (g *guard) write(db *gorm.DB, op operation) {
+	if db.Error != nil {
+		return
+	}
+	if db.Statement.SQL.Len() > 0 {
+		g.raw(db)
+		return
+	}
+	g.protect(db, op)
+}
+
+// protect puts the predicate into one statement, or refuses it.
+func (g *guard) protect(db *gorm.DB, op operation) {
+	if err := g.shield(db.Statement, op); err != nil {
+		g.fail(db, op, err)
+	}
+}
+
+func (g *guard) shield(stmt *gorm.Statement, op operation) error {
+	t, err := g.target(stmt)
+	if err != nil {
+		return err
+	}
+	if !t.pol.protected() {
+		return g.shieldPublic(stmt, op, t)
+	}
+	who, err := g.callerFor(stmt, t.pol)
+	if err != nil {
+		return err
+	}
+	if who.system != nil {
+		uncover(stmt)
+		unhook(stmt)
+		g.bypassed(stmt, op.String(), who.system)
+		return nil
+	}
+	if err := g.fragments(stmt, op, t); err != nil {
+		return err
+	}
+	(&shield{guard: g, who: who, pol: t.pol, table: t.alias, op: op}).cover(stmt)
+	if op != reading {
+		coverWrites(stmt)
+	}
+	if op != creating && !slices.Contains(stmt.BuildClauses, "WHERE") {
+		return refuse(ErrUnsupported, "a statement built without WHERE")
+	}
+	g.allowed(stmt, op, who)
+	return g.joins(stmt, who)
+}
+
+// shieldPublic looks after what a public or derived table is joined with.
+func (g *guard) shieldPublic(stmt *gorm.Statement, op operation, t target) error {
+	uncover(stmt)
+	unhook(stmt)
+	who := readCaller(stmt.Context)
+	if who.system != nil {
+		return nil
+	}
+	if err := g.fragments(stmt, op, t); err != nil {
+		return err
+	}
+	return g.joins(stmt, who)
+}
+
+// callerFor reads who may use a protected table.
+func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (*caller, error) {
+	who := readCaller(stmt.Context)
+	if who.err != nil {
+		return nil, who.err
+	}
+	if who.system != nil {
+		return who, nil
+	}
+	granted := grantOf(stmt)
+	if g.cfg.RequireExplicit && granted == nil && stmt.Context.Value(callerKey{}) == nil {
+		return nil, refuse(ErrUnprotected, "no explicit scope on "+pol.table)
+	}
+	if granted != nil && !granted.opts.isZero() {
+		if err := pol.agrees(granted.opts); err != nil {
+			return nil, err
+		}
+	}
+	return who, nil
+}
+
+// agrees refuses options that contradict the policy.
+func (p *policy) agrees(o options) error {
+	differs := func(c *column, name string) bool {
+		return name != "" && (c == nil || c.name != name && c.field.Name != name)
+	}
+	if o.tenantOnly && p.owner != nil || o.ownerOnly && p.tenant != nil || differs(p.tenant, o.tenant) || differs(p.owner, o.owner) {
+		return refuse(ErrUnsupported, "the option contradicts the model's policy in Guard")
+	}
+	return nil
+}
+
+// joins groups and confines what is joined.
+func (g *guard) joins(stmt *gorm.Statement, who *caller) error {
+	for i := range stmt.Joins {
+		j := &stmt.Joins[i]
+		if j.On == nil || len(j.On.Exprs) == 0 {
+			continue
+		}
+		if _, done := j.On.Exprs[0].(group); !done {
+			j.On = &clause.Where{Exprs: []clause.Expression{group{j.On.Exprs}}}
+		}
+	}
+	c, ok := stmt.Clauses["FROM"]
+	from, isFrom := c.Expression.(clause.From)
+	if !ok || !isFrom || len(from.Joins) == 0 {
+		return nil
+	}
+	joins := slices.Clone(from.Joins)
+	for i, j := range joins {
+		if j.Expression != nil || len(j.Using) > 0 {
+			continue
+		}
+		pol := g.tables[strings.ToLower(lastPart(j.Table.Name))]
+		if !pol.protected() {
+			continue
+		}
+		if who.err != nil {
+			return who.err
+		}
+		if len(j.ON.Exprs) == 1 {
+			if _, done := j.ON.Exprs[0].(condition); done {
+				continue
+			}
+		}
+		alias := j.Table.Name
+		if j.Table.Alias != "" {
+			alias = j.Table.Alias
+		}
+		joins[i].ON = clause.Where{Exprs: []clause.Expression{condition{who: who, pol: pol, table: alias, rest: j.ON.Exprs}}}
+	}
+	from.Joins = joins
+	c.Expression = from
+	stmt.Clauses["FROM"] = c
+	return nil
+}
+
+// group writes conditions in parentheses, whatever they are.
+type group struct{ exprs []clause.Expression }
+
+// Build writes the group.
+func (g group) Build(b clause.Builder) {
+	_ = b.WriteByte('(')
+	clause.Where{Exprs: slices.Clone(g.exprs)}.Build(b)
+	_ = b.WriteByte(')')
+}
+
+// created refuses an upsert that met a row which is not the caller's: the
+// predicate made the database skip it.
+func (g *guard) created(db *gorm.DB) {
+	stmt := db.Statement
+	if db.Error != nil || db.DryRun || shieldOf(stmt) == nil {
+		return
+	}
+	oc, ok := stmt.Clauses["ON CONFLICT"].Expression.(clause.OnConflict)
+	if !ok || oc.DoNothing {
+		return
+	}
+	values, _ := stmt.Clauses["VALUES"].Expression.(clause.Values)
+	if db.RowsAffected < int64(len(values.Values)) {
+		_ = db.AddError(gorm.ErrRecordNotFound)
+	}
+}
+
+// updated corrects what MySQL reports for an update that met rows and changed
+// none, so that it neither looks like a foreign row nor makes Save insert.
+func (g *guard) updated(db *gorm.DB) {
+	if db.Error == nil && db.RowsAffected == 0 {
+		db.RowsAffected = matched(db)
+	}
+}
+
+// writing tells what a statement does from the clauses it is built of.
+func writing(stmt *gorm.Statement) operation {
+	if len(stmt.BuildClauses) > 0 {
+		switch stmt.BuildClauses[0] {
+		case "INSERT":
+			return creating
+		case "UPDATE":
+			return updating
+		case "DELETE":
+			return deleting
+		}
+	}
+	return reading
+}
+
+// typeName names an unknown expression for operators.
+func typeName(v any) string { return reflect.TypeOf(v).String() }

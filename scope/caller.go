@@ -1,0 +1,125 @@
+package scope
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/identity"
+)
+
+// caller is whose rows a statement may touch, read once.
+type caller struct {
+	principal *identity.Principal
+	tenant    any // principal.Tenant, boxed once
+	owner     any // principal.ID(), boxed once
+	system    *system
+	err       error // nobody, or two different ones: every use fails
+}
+
+// system is one explicit bypass.
+type system struct {
+	reason string
+	where  string
+	// principal is who was authenticated when the bypass was opened: it ends
+	// where a context changes to somebody else.
+	principal *identity.Principal
+}
+
+type (
+	callerKey struct{}
+	systemKey struct{}
+)
+
+func callerOf(p *identity.Principal) *caller {
+	id := p.ID()
+	c := &caller{principal: p}
+	if p.Tenant != "" {
+		c.tenant = p.Tenant
+	}
+	if id != "" {
+		c.owner = id
+	}
+	return c
+}
+
+func (c *caller) sameAs(p *identity.Principal) bool {
+	return c.principal == p || c.principal != nil && c.principal.Tenant == p.Tenant && c.principal.ID() == p.ID()
+}
+
+// readCaller looks at ctx now. It never returns nil.
+func readCaller(ctx context.Context) *caller {
+	if ctx == nil {
+		return &caller{err: ErrNoPrincipal}
+	}
+	explicit, _ := ctx.Value(callerKey{}).(*caller)
+	if s := openSystem(ctx); s != nil {
+		return &caller{system: s, principal: s.principal}
+	}
+	p, ok := identity.From(ctx)
+	switch {
+	case explicit != nil && ok && explicit.err == nil && explicit.system == nil && !explicit.sameAs(p):
+		return &caller{err: refuse(ErrMismatch, "the context and the scope name two principals")}
+	case explicit != nil:
+		return explicit
+	case !ok:
+		return &caller{err: ErrNoPrincipal}
+	default:
+		return callerOf(p)
+	}
+}
+
+// openSystem returns ctx's bypass unless the context has meanwhile changed to
+// another principal or been narrowed by an explicit scope.
+func openSystem(ctx context.Context) *system {
+	s, _ := requestValue(ctx, systemKey{}).(*system)
+	if s == nil {
+		return nil
+	}
+	if explicit, _ := ctx.Value(callerKey{}).(*caller); explicit != nil && explicit.system == nil {
+		return nil
+	}
+	if p, _ := identity.From(ctx); p != s.principal {
+		return nil
+	}
+	return s
+}
+
+// requestValue looks where identity.From looks.
+func requestValue(ctx context.Context, key any) any {
+	if c, ok := ctx.(*gin.Context); ok {
+		if c == nil || c.Request == nil {
+			return nil
+		}
+		return c.Request.Context().Value(key)
+	}
+	return ctx.Value(key)
+}
+
+// System returns a context whose statements are not scoped and may contain raw
+// SQL on protected tables: for migrations, jobs and reports over everybody's rows.
+// Every statement on a protected table is one audit event with the reason. The
+// bypass ends where the context is given another principal or a statement has a
+// scope of its own. An empty reason panics: it is a mistake in the program.
+func System(ctx context.Context, reason string) context.Context {
+	if reason == "" {
+		panic("scope: System needs a reason")
+	}
+	p, _ := identity.From(ctx)
+	s := &system{reason: reason, principal: p}
+	if _, file, line, ok := runtime.Caller(1); ok {
+		s.where = file + ":" + strconv.Itoa(line)
+	}
+	return context.WithValue(plainContext(ctx), systemKey{}, s)
+}
+
+// plainContext unwraps a gin context: gin uses it again for the next request, so
+// nothing that runs later may hold it.
+func plainContext(ctx context.Context) context.Context {
+	if c, ok := ctx.(*gin.Context); ok && c != nil && c.Request != nil {
+		return c.Request.Context()
+	}
+	return ctx
+}

@@ -1,0 +1,137 @@
+package scope
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// column is an owner or a tenant column of one model.
+type column struct {
+	field *schema.Field
+	name  string
+	// text is true when the field holds a string as it is: no conversion, but a
+	// comparison that must not depend on the database's collation.
+	text bool
+}
+
+func columnOf(f *schema.Field) *column {
+	t := f.IndirectFieldType
+	return &column{field: f, name: f.DBName, text: t.Kind() == reflect.String && f.Serializer == nil && !implements[driver.Valuer](t)}
+}
+
+func implements[T any](t reflect.Type) bool {
+	i := reflect.TypeFor[T]()
+	return t.Implements(i) || reflect.PointerTo(t).Implements(i)
+}
+
+// value converts what the principal has, a string, into what the column holds.
+// A conversion that is not the exact inverse of the column's own spelling is
+// refused: "7" and "07" must never be one owner.
+func (c *column) value(ctx context.Context, from any) (any, error) {
+	s, ok := from.(string)
+	if !ok || s == "" {
+		return nil, ErrNoPrincipal
+	}
+	if c.text {
+		return from, nil
+	}
+	model := reflect.New(c.field.Schema.ModelType).Elem()
+	if err := c.field.Set(ctx, model, s); err != nil {
+		return nil, refuse(ErrNoPrincipal, "the principal does not fit column "+c.name)
+	}
+	v, _ := c.field.ValueOf(ctx, model)
+	if got, ok := canonical(v); !ok || got != s {
+		return nil, refuse(ErrNoPrincipal, "the principal is not spelled as column "+c.name+" spells it")
+	}
+	return v, nil
+}
+
+// judge says what a value about to be written into the column means.
+func (c *column) judge(v any, own any) verdict {
+	if isNothing(v) {
+		return empty
+	}
+	got, ok := canonical(v)
+	want, _ := own.(string)
+	switch {
+	case !ok:
+		return foreign
+	case got == want:
+		return same
+	case got == "" || got == "0" && !c.text:
+		return empty
+	default:
+		return foreign
+	}
+}
+
+type verdict uint8
+
+const (
+	foreign verdict = iota
+	same
+	empty
+)
+
+// isNothing reports whether v is nil, a nil pointer, or the DEFAULT that gorm
+// writes for a zero field with a database default.
+func isNothing(v any) bool {
+	if v == nil {
+		return true
+	}
+	if e, ok := v.(clause.Expr); ok {
+		return len(e.Vars) == 0 && (e.SQL == "DEFAULT" || e.SQL == "NULL")
+	}
+	rv := reflect.ValueOf(v)
+	return rv.Kind() == reflect.Pointer && rv.IsNil()
+}
+
+// canonical spells a value as text; ok is false for what cannot be spelled, such
+// as an SQL expression.
+func canonical(v any) (s string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case clause.Expression:
+		return "", false
+	case encoding.TextMarshaler:
+		b, err := v.MarshalText()
+		return string(b), err == nil
+	case fmt.Stringer:
+		return v.String(), true
+	case driver.Valuer:
+		inner, err := v.Value()
+		if err != nil || inner == nil {
+			return "", err == nil
+		}
+		if _, again := inner.(driver.Valuer); again {
+			return "", false
+		}
+		return canonical(inner)
+	case []byte:
+		return string(v), true
+	}
+	rv := reflect.ValueOf(v)
+	switch rv.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if rv.IsNil() {
+			return "", true
+		}
+		return canonical(rv.Elem().Interface())
+	case reflect.String:
+		return rv.String(), true
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return strconv.FormatInt(rv.Int(), 10), true
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return strconv.FormatUint(rv.Uint(), 10), true
+	default:
+		return "", false
+	}
+}

@@ -1,0 +1,326 @@
+package scope
+
+import (
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// fragments looks at every piece of SQL text the developer put into a statement
+// and at every table it joins.
+func (g *guard) fragments(stmt *gorm.Statement, op operation, t target) error {
+	for name, c := range stmt.Clauses {
+		if name == grantKey {
+			continue
+		}
+		if c.Builder != nil && (name == "FROM" || name == "SELECT" || name == "WHERE" && shieldOf(stmt) == nil) {
+			return refuse(ErrUnsupported, "a clause with a builder of its own")
+		}
+		for _, e := range [...]clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression, c.Expression} {
+			if err := g.expression(stmt, e); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range stmt.Selects {
+		if g.names(s, true) {
+			return ErrRaw
+		}
+	}
+	if op != reading {
+		return g.writeClauses(stmt, op)
+	}
+	for i := range stmt.Joins {
+		if err := g.join(stmt, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeClauses refuses what would make a write read or touch another table.
+func (g *guard) writeClauses(stmt *gorm.Statement, op operation) error {
+	if from, ok := stmt.Clauses["FROM"].Expression.(clause.From); ok && op != creating && (len(from.Tables) > 0 || len(from.Joins) > 0) {
+		return refuse(ErrUnsupported, "an UPDATE or DELETE over several tables")
+	}
+	if d, ok := stmt.Clauses["DELETE"].Expression.(clause.Delete); ok && d.Modifier != "" {
+		return refuse(ErrUnsupported, "a DELETE with a modifier")
+	}
+	return nil
+}
+
+// join checks the tables of one entry of Joins: a relation, a path of relations,
+// or text.
+func (g *guard) join(stmt *gorm.Statement, i int) error {
+	j := &stmt.Joins[i]
+	for _, c := range j.Conds {
+		if err := g.value(stmt, c); err != nil {
+			return err
+		}
+	}
+	if j.On != nil {
+		if err := g.expressions(stmt, j.On.Exprs); err != nil {
+			return err
+		}
+	}
+	if err := g.expression(stmt, j.Expression); err != nil {
+		return err
+	}
+	if stmt.Schema == nil {
+		return g.text(j.Name)
+	}
+	relations := stmt.Schema.Relationships.Relations
+	for _, name := range strings.Split(j.Name, ".") {
+		rel := relations[name]
+		if rel == nil {
+			return g.text(j.Name)
+		}
+		if err := g.relation(rel); err != nil {
+			return err
+		}
+		relations = rel.FieldSchema.Relationships.Relations
+	}
+	return nil
+}
+
+// relation refuses a join on a model nobody declared.
+func (g *guard) relation(rel *schema.Relationship) error {
+	if g.lookup(rel.FieldSchema.Table) == nil {
+		return refuse(ErrUnprotected, rel.FieldSchema.Table)
+	}
+	return nil
+}
+
+func (g *guard) text(sql string) error {
+	if g.names(sql, true) {
+		return ErrRaw
+	}
+	return nil
+}
+
+func (g *guard) expressions(stmt *gorm.Statement, exprs []clause.Expression) error {
+	for _, e := range exprs {
+		if err := g.expression(stmt, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expression finds SQL text in an expression.
+func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
+	switch e := e.(type) {
+	case nil, *shield, condition, clause.Limit, clause.Insert, clause.Update, clause.Delete:
+		return nil
+	case clause.Expr:
+		return g.textWith(stmt, e.SQL, e.Vars)
+	case clause.NamedExpr:
+		return g.textWith(stmt, e.SQL, e.Vars)
+	case clause.Where:
+		return g.expressions(stmt, e.Exprs)
+	case clause.AndConditions:
+		return g.expressions(stmt, e.Exprs)
+	case clause.OrConditions:
+		return g.expressions(stmt, e.Exprs)
+	case clause.NotConditions:
+		return g.expressions(stmt, e.Exprs)
+	case group:
+		return g.expressions(stmt, e.exprs)
+	case clause.CommaExpression:
+		return g.expressions(stmt, e.Exprs)
+	case clause.Eq:
+		return g.comparison(stmt, e)
+	case clause.Neq:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.Gt:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.Gte:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.Lt:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.Lte:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.Like:
+		return g.comparison(stmt, clause.Eq(e))
+	case clause.IN:
+		if err := g.value(stmt, e.Column); err != nil {
+			return err
+		}
+		return g.values(stmt, e.Values)
+	default:
+		return g.clauseExpression(stmt, e)
+	}
+}
+
+// clauseExpression finds SQL text in the less common clauses.
+func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) error {
+	switch e := e.(type) {
+	case clause.Select:
+		if err := g.columns(e.Columns); err != nil {
+			return err
+		}
+		return g.expression(stmt, e.Expression)
+	case clause.OrderBy:
+		for _, c := range e.Columns {
+			if err := g.columns([]clause.Column{c.Column}); err != nil {
+				return err
+			}
+		}
+		return g.expression(stmt, e.Expression)
+	case clause.GroupBy:
+		if err := g.columns(e.Columns); err != nil {
+			return err
+		}
+		return g.expressions(stmt, e.Having)
+	case clause.Returning:
+		return g.columns(e.Columns)
+	case clause.From:
+		return g.from(stmt, e)
+	case clause.Set:
+		return g.assignments(stmt, e)
+	case clause.OnConflict:
+		if err := g.text(e.OnConstraint); err != nil {
+			return err
+		}
+		if err := g.assignments(stmt, e.DoUpdates); err != nil {
+			return err
+		}
+		return g.expressions(stmt, append(e.Where.Exprs[:len(e.Where.Exprs):len(e.Where.Exprs)], e.TargetWhere.Exprs...))
+	case clause.Values:
+		return nil
+	case clause.Locking:
+		return g.text(e.Strength + " " + e.Options)
+	default:
+		return g.unknown(stmt, e)
+	}
+}
+
+func (g *guard) comparison(stmt *gorm.Statement, e clause.Eq) error {
+	if err := g.value(stmt, e.Column); err != nil {
+		return err
+	}
+	return g.value(stmt, e.Value)
+}
+
+func (g *guard) textWith(stmt *gorm.Statement, sql string, vars []any) error {
+	if err := g.text(sql); err != nil {
+		return err
+	}
+	return g.values(stmt, vars)
+}
+
+func (g *guard) values(stmt *gorm.Statement, vs []any) error {
+	for _, v := range vs {
+		if err := g.value(stmt, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// value finds SQL text in what looks like a value.
+func (g *guard) value(stmt *gorm.Statement, v any) error {
+	switch v := v.(type) {
+	case nil, string, int, int64, uint, bool, []byte:
+		return nil
+	case clause.Column:
+		return g.columns([]clause.Column{v})
+	case clause.Table:
+		return g.tableName(v)
+	case *gorm.DB:
+		return g.subquery(v)
+	case gorm.Valuer:
+		return nil
+	case clause.Expression:
+		return g.expression(stmt, v)
+	case []any:
+		return g.values(stmt, v)
+	case []clause.Column:
+		return g.columns(v)
+	case []clause.Expression:
+		return g.expressions(stmt, v)
+	default:
+		return nil
+	}
+}
+
+// subquery passes a query that goes through the callbacks itself. One made of
+// raw text does not.
+func (g *guard) subquery(db *gorm.DB) error {
+	if db != nil && db.Statement != nil && db.Statement.SQL.Len() > 0 && g.names(db.Statement.SQL.String(), false) {
+		return ErrRaw
+	}
+	return nil
+}
+
+func (g *guard) columns(cols []clause.Column) error {
+	for _, c := range cols {
+		if c.Raw && g.names(c.Name, true) {
+			return ErrRaw
+		}
+	}
+	return nil
+}
+
+func (g *guard) tableName(t clause.Table) error {
+	if t.Name != clause.CurrentTable && g.names(t.Name, false) {
+		return ErrRaw
+	}
+	return nil
+}
+
+func (g *guard) assignments(stmt *gorm.Statement, set clause.Set) error {
+	for _, a := range set {
+		if err := g.value(stmt, a.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// from allows one table and joins by name or by text without protected tables.
+func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
+	for _, t := range f.Tables {
+		if t.Name != clause.CurrentTable && (t.Raw || !strings.EqualFold(lastPart(t.Name), lastPart(stmt.Table))) {
+			return refuse(ErrUnsupported, "a FROM clause over several tables")
+		}
+	}
+	for _, j := range f.Joins {
+		if err := g.expression(stmt, j.Expression); err != nil {
+			return err
+		}
+		if err := g.expressions(stmt, j.ON.Exprs); err != nil {
+			return err
+		}
+		if j.Expression != nil {
+			continue
+		}
+		pol := g.lookup(j.Table.Name)
+		if pol == nil || j.Table.Raw {
+			return refuse(ErrUnprotected, j.Table.Name)
+		}
+		if pol.protected() && len(j.Using) > 0 {
+			return refuse(ErrUnsupported, "a JOIN with USING on a protected table")
+		}
+	}
+	return nil
+}
+
+// unknown builds an expression of a type this package does not know and looks at
+// the text.
+func (g *guard) unknown(stmt *gorm.Statement, e clause.Expression) error {
+	scratch := &gorm.Statement{
+		DB: stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true}), Table: stmt.Table, Schema: stmt.Schema,
+		Model: stmt.Model, Context: stmt.Context, ConnPool: stmt.ConnPool, Clauses: map[string]clause.Clause{},
+	}
+	scratch.Dest = stmt.Dest
+	if g, ok := e.(interface{ Build(clause.Builder) }); ok {
+		g.Build(scratch)
+	}
+	if g.names(scratch.SQL.String(), true) {
+		return refuse(ErrRaw, "in "+typeName(e))
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package scope
+
+import (
+	"reflect"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// coverWrites hooks into the clauses that are built for inserts and updates, at
+// the last moment before the SQL exists: whatever maps, structs, hooks, Select,
+// Omit or other plugins did before, these are the values that would be stored.
+func coverWrites(stmt *gorm.Statement) {
+	hook(stmt, "INSERT", buildInsert)
+	hook(stmt, "VALUES", buildValues)
+	hook(stmt, "UPDATE", buildUpdate)
+	_, insert := stmt.ClauseBuilders["INSERT"]
+	_, values := stmt.ClauseBuilders["VALUES"]
+	_, update := stmt.ClauseBuilders["UPDATE"]
+	_, where := stmt.ClauseBuilders["WHERE"]
+	if insert && values || update || where {
+		_ = stmt.AddError(refuse(ErrUnsupported, "a dialect with clause builders of its own"))
+	}
+}
+
+func hook(stmt *gorm.Statement, name string, b clause.ClauseBuilder) {
+	c := stmt.Clauses[name]
+	c.Name = name
+	c.Builder = b
+	stmt.Clauses[name] = c
+}
+
+func unhook(stmt *gorm.Statement) {
+	for _, name := range []string{"INSERT", "VALUES", "UPDATE"} {
+		c, ok := stmt.Clauses[name]
+		switch {
+		case !ok || c.Builder == nil:
+		case c.Expression == nil:
+			delete(stmt.Clauses, name)
+		default:
+			c.Builder = nil
+			stmt.Clauses[name] = c
+		}
+	}
+}
+
+// buildInsert runs on dialects that leave INSERT alone; buildValues on those that
+// build INSERT themselves, which then leave VALUES alone.
+func buildInsert(c clause.Clause, b clause.Builder) { build(c, b, (*shield).insert) }
+
+func buildValues(c clause.Clause, b clause.Builder) {
+	stmt, ok := b.(*gorm.Statement)
+	if !ok {
+		return
+	}
+	if _, insertIsTheirs := stmt.ClauseBuilders["INSERT"]; insertIsTheirs {
+		build(c, b, (*shield).insert)
+		return
+	}
+	c.Builder = nil
+	c.Build(b)
+}
+
+func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statement) error) {
+	stmt, ok := b.(*gorm.Statement)
+	if !ok {
+		_ = b.AddError(refuse(ErrUnsupported, "an unknown statement builder"))
+		return
+	}
+	s := shieldOf(stmt)
+	if s == nil {
+		_ = stmt.AddError(refuse(ErrUnsupported, "the statement lost its scope"))
+		return
+	}
+	if err := s.ready(stmt); err != nil {
+		_ = stmt.AddError(err)
+		return
+	}
+	if err := check(s, stmt); err != nil {
+		_ = stmt.AddError(err)
+		return
+	}
+	name := c.Name
+	if c.Name == "" {
+		name = "VALUES" // gorm's Values forgets its name when merged
+	}
+	c = stmt.Clauses[name]
+	c.Builder = nil
+	c.Build(b)
+}
+
+// insert stamps or refuses the rows about to be stored.
+func (s *shield) insert(stmt *gorm.Statement) error {
+	if i, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok {
+		if i.Modifier != "" && !strings.EqualFold(i.Modifier, "IGNORE") && !strings.EqualFold(i.Modifier, "OR IGNORE") {
+			return refuse(ErrUnsupported, "an INSERT with a modifier")
+		}
+		if i.Table.Name != "" && i.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an INSERT into another table")
+		}
+	}
+	c := stmt.Clauses["VALUES"]
+	values, ok := c.Expression.(clause.Values)
+	if !ok {
+		return refuse(ErrUnsupported, "an INSERT without values")
+	}
+	if len(values.Values) == 0 {
+		values.Values = make([][]any, 1)
+	}
+	for _, col := range []struct {
+		*column
+		own any
+	}{{s.pol.tenant, s.who.tenant}, {s.pol.owner, s.who.owner}} {
+		if col.column == nil {
+			continue
+		}
+		if err := s.stamp(stmt, &values, col.column, col.own); err != nil {
+			return err
+		}
+	}
+	c.Expression = values
+	stmt.Clauses["VALUES"] = c
+	if err := s.insertKeys(stmt, values); err != nil {
+		return err
+	}
+	return s.conflict(stmt)
+}
+
+// stamp gives every row the caller's value in one column, or refuses.
+func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column, from any) error {
+	own, err := col.value(stmt.Context, from)
+	if err != nil {
+		return err
+	}
+	at := -1
+	for i, c := range values.Columns {
+		if sameColumn(c.Name, col.name) {
+			if at >= 0 {
+				return refuse(ErrMismatch, "column "+col.name+" is given twice")
+			}
+			at = i
+		}
+	}
+	if at < 0 {
+		at = len(values.Columns)
+		values.Columns = append(values.Columns, clause.Column{Name: col.name})
+		for i := range values.Values {
+			values.Values[i] = append(values.Values[i], nil)
+		}
+	}
+	for i, row := range values.Values {
+		for len(row) <= at { // a map without the key leaves a short row
+			row = append(row, nil)
+		}
+		switch col.judge(row[at], from) {
+		case foreign:
+			return refuse(ErrMismatch, "column "+col.name)
+		case empty:
+			fill(stmt, i, col, own)
+		case same:
+		}
+		row[at] = own
+		values.Values[i] = row
+	}
+	return nil
+}
+
+// fill writes what was stamped back into the value the caller handed in.
+func fill(stmt *gorm.Statement, row int, col *column, own any) {
+	switch dest := stmt.Dest.(type) {
+	case map[string]any:
+		dest[col.name] = own
+		return
+	case *map[string]any:
+		(*dest)[col.name] = own
+		return
+	case []map[string]any:
+		dest[row][col.name] = own
+		return
+	case *[]map[string]any:
+		(*dest)[row][col.name] = own
+		return
+	}
+	if stmt.Schema == nil {
+		return
+	}
+	field := stmt.Schema.FieldsByDBName[col.name]
+	if field == nil {
+		return
+	}
+	rv := stmt.ReflectValue
+	if rv.Kind() == reflect.Slice || rv.Kind() == reflect.Array {
+		if row >= rv.Len() {
+			return
+		}
+		rv = rv.Index(row)
+	}
+	for rv.Kind() == reflect.Pointer {
+		rv = rv.Elem()
+	}
+	if rv.Kind() == reflect.Struct && rv.CanAddr() {
+		_ = stmt.AddError(field.Set(stmt.Context, rv, own))
+	}
+}
+
+// conflict confines an upsert to the caller's rows.
+func (s *shield) conflict(stmt *gorm.Statement) error {
+	c, ok := stmt.Clauses["ON CONFLICT"]
+	if !ok || c.Expression == nil {
+		return nil
+	}
+	oc, ok := c.Expression.(clause.OnConflict)
+	if !ok {
+		return refuse(ErrUnsupported, "an ON CONFLICT clause of unknown form")
+	}
+	if oc.DoNothing {
+		return nil
+	}
+	for i := range oc.DoUpdates {
+		if col, ok := oc.DoUpdates[i].Value.(clause.Column); ok && col.Table == "excluded" {
+			if !sameColumn(col.Name, oc.DoUpdates[i].Column.Name) && s.scoped(oc.DoUpdates[i].Column.Name) {
+				return ErrImmutable
+			}
+			continue
+		}
+		if err := s.assign(stmt, &oc.DoUpdates[i], false); err != nil {
+			return err
+		}
+	}
+	if stmt.Name() == "mysql" {
+		return s.conflictMySQL(stmt, c, oc)
+	}
+	if len(oc.Where.Exprs) > 0 {
+		if done, ok := oc.Where.Exprs[0].(condition); ok && done.who == s.who {
+			return nil
+		}
+	}
+	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: oc.Where.Exprs}}}
+	c.Expression = oc
+	stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
+func (s *shield) conflictMySQL(_ *gorm.Statement, _ clause.Clause, _ clause.OnConflict) error {
+	return refuse(ErrUnsupported, "an upsert on MySQL, which has no WHERE for it")
+}

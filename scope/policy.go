@@ -1,0 +1,142 @@
+package scope
+
+import (
+	"strings"
+
+	"gorm.io/gorm/schema"
+)
+
+// policy says whose the rows of one table are. It is built once and only read
+// afterwards.
+type policy struct {
+	table  string // without schema, as written in the model
+	schema *schema.Schema
+	public bool
+
+	// tenant and owner are the model's own columns; either may be nil.
+	tenant, owner *column
+	// via is the belongs-to that decides for a model without columns.
+	via *edge
+	// ends are what an automatic join table connects: a row belongs to whom
+	// every protected end belongs to.
+	ends []*edge
+	// refs are the foreign keys that may only point to visible rows.
+	refs []*edge
+
+	quoted string // the start of the predicate, quoted for the table's own name
+}
+
+// edge is a foreign key from one table to another.
+type edge struct {
+	name   string
+	child  []*schema.Field
+	parent []string // columns of to
+	to     *policy
+}
+
+// protected reports whether rows have an owner at all.
+func (p *policy) protected() bool { return p != nil && !p.public }
+
+// decided reports whether the policy can tell whose a row is.
+func (p *policy) decided() bool {
+	return p.tenant != nil || p.owner != nil || p.via != nil || len(p.ends) > 0
+}
+
+const (
+	defaultTenant = "tenant_id"
+	defaultOwner  = "owner_id"
+)
+
+// tag returns the value of a field's scope tag.
+func tag(f *schema.Field) string {
+	if f.Tag == "" || !strings.Contains(string(f.Tag), "scope:") {
+		return ""
+	}
+	return f.Tag.Get("scope")
+}
+
+// columnsOf finds the owner and tenant columns of a model: tags first, then the
+// default names, always through gorm's schema, so that embedded and renamed
+// columns count.
+func columnsOf(s *schema.Schema, o options) (tenant, owner *column) {
+	var byTag [2]*schema.Field
+	for _, f := range s.Fields {
+		switch tag(f) {
+		case "tenant":
+			byTag[0] = f
+		case "owner":
+			byTag[1] = f
+		}
+	}
+	return pick(s, byTag[0], o.tenant, defaultTenant, o.ownerOnly), pick(s, byTag[1], o.owner, defaultOwner, o.tenantOnly)
+}
+
+func pick(s *schema.Schema, tagged *schema.Field, given, byDefault string, off bool) *column {
+	f := tagged
+	switch {
+	case off:
+		return nil
+	case given != "":
+		f = fieldNamed(s, given)
+	case f == nil:
+		f = fieldNamed(s, byDefault)
+	}
+	if f == nil || f.DBName == "" {
+		return nil
+	}
+	return columnOf(f)
+}
+
+func fieldNamed(s *schema.Schema, name string) *schema.Field {
+	if f := s.FieldsByDBName[name]; f != nil {
+		return f
+	}
+	return s.FieldsByName[name]
+}
+
+// edgeOf turns a belongs-to, or the other side of a has-one or has-many, into an
+// edge. A polymorphic relation is none: its target table is in the data.
+func edgeOf(rel *schema.Relationship, to *policy) *edge {
+	if rel.Polymorphic != nil || len(rel.References) == 0 {
+		return nil
+	}
+	e := &edge{name: rel.Name, to: to}
+	for _, ref := range rel.References {
+		if ref.PrimaryKey == nil || ref.ForeignKey == nil || ref.PrimaryValue != "" {
+			return nil
+		}
+		e.child = append(e.child, ref.ForeignKey)
+		e.parent = append(e.parent, ref.PrimaryKey.DBName)
+	}
+	return e
+}
+
+func (e *edge) has(column string) bool {
+	for _, f := range e.child {
+		if f.DBName == column {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *edge) equal(o *edge) bool {
+	if e.to != o.to || len(e.child) != len(o.child) {
+		return false
+	}
+	for i := range e.child {
+		if e.child[i].DBName != o.child[i].DBName || e.parent[i] != o.parent[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *policy) addRef(e *edge) {
+	for _, known := range p.refs {
+		if known.equal(e) {
+			return
+		}
+	}
+	p.refs = append(p.refs, e)
+}

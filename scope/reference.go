@@ -1,0 +1,227 @@
+package scope
+
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// insertKeys lets foreign keys of new rows only point to rows the caller may see,
+// and puts rows without columns of their own only below parents that are the
+// caller's to write.
+func (s *shield) insertKeys(stmt *gorm.Statement, values clause.Values) error {
+	for _, e := range s.pol.refs {
+		if err := s.insertEdge(stmt, values, e, false); err != nil {
+			return err
+		}
+	}
+	for _, e := range s.pol.owning() {
+		if err := s.insertEdge(stmt, values, e, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owning returns the edges that decide whose a row is.
+func (p *policy) owning() []*edge {
+	if p.via != nil && p.tenant == nil && p.owner == nil {
+		return []*edge{p.via}
+	}
+	return p.ends
+}
+
+func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge, owns bool) error {
+	at := make([]int, len(e.child))
+	for i, f := range e.child {
+		at[i] = -1
+		for j, c := range values.Columns {
+			if sameColumn(c.Name, f.DBName) {
+				at[i] = j
+			}
+		}
+	}
+	var keys [][]any
+	for _, row := range values.Values {
+		key := make([]any, len(at))
+		missing := false
+		for i, j := range at {
+			if j < 0 || j >= len(row) || isZero(row[j]) {
+				missing = true
+				continue
+			}
+			key[i] = row[j]
+		}
+		switch {
+		case missing && owns:
+			return refuse(ErrMismatch, "a row without the parent that owns it")
+		case !missing:
+			keys = append(keys, key)
+		}
+	}
+	return s.visible(stmt, e, keys, owns)
+}
+
+// updateKeys does the same for assignments.
+func (s *shield) updateKeys(stmt *gorm.Statement, set clause.Set) error {
+	for _, e := range s.pol.refs {
+		if err := s.updateEdge(stmt, set, e, false); err != nil {
+			return err
+		}
+	}
+	for _, e := range s.pol.owning() {
+		if err := s.updateEdge(stmt, set, e, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns bool) error {
+	key := make([]any, len(e.child))
+	touched, missing := false, ""
+	for i, f := range e.child {
+		v, assigned := assigned(set, f.DBName)
+		switch {
+		case assigned && isZero(v):
+			if owns {
+				return ErrImmutable // the row would belong to nobody
+			}
+			return nil
+		case assigned:
+			touched, key[i] = true, v
+		case s.pol.tenant != nil && f.DBName == s.pol.tenant.name:
+			key[i], _ = s.pol.tenant.value(stmt.Context, s.who.tenant)
+		case s.pol.owner != nil && f.DBName == s.pol.owner.name:
+			key[i], _ = s.pol.owner.value(stmt.Context, s.who.owner)
+		default:
+			missing = f.DBName
+		}
+	}
+	switch {
+	case !touched || s.onlyScopeColumns(set, e):
+		return nil
+	case missing != "":
+		return refuse(ErrUnsupported, "part of a composite foreign key: assign "+missing+" too")
+	}
+	return s.visible(stmt, e, [][]any{key}, owns)
+}
+
+// onlyScopeColumns reports whether all that is assigned of a composite key is the
+// owner's or tenant's column, which cannot change.
+func (s *shield) onlyScopeColumns(set clause.Set, e *edge) bool {
+	for _, f := range e.child {
+		if _, ok := assigned(set, f.DBName); ok && !s.scoped(f.DBName) {
+			return false
+		}
+	}
+	return true
+}
+
+func assigned(set clause.Set, name string) (any, bool) {
+	for _, a := range set {
+		if sameColumn(a.Column.Name, name) {
+			return a.Value, true
+		}
+	}
+	return nil, false
+}
+
+// isZero reports whether a key is absent in gorm's sense: NULL or a zero value.
+func isZero(v any) bool {
+	if isNothing(v) {
+		return true
+	}
+	if _, isSQL := v.(clause.Expression); isSQL {
+		return false
+	}
+	rv := reflect.ValueOf(v)
+	for rv.Kind() == reflect.Pointer {
+		rv = rv.Elem()
+	}
+	return rv.IsZero()
+}
+
+// maxKeys is how many keys one check asks for.
+const maxKeys = 500
+
+// visible checks that every key names a row the caller may see (or, for a parent
+// that owns the row, write). A foreign and a missing one give the same error.
+func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool) error {
+	if len(keys) == 0 || stmt.DryRun {
+		return nil
+	}
+	unique := make([][]any, 0, len(keys))
+	seen := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		for _, v := range key {
+			switch v.(type) {
+			case clause.Expression, *gorm.DB, []any:
+				return refuse(ErrUnsupported, "a foreign key that is an SQL expression")
+			}
+		}
+		if id := keyText(key); !seen[id] {
+			seen[id] = true
+			unique = append(unique, key)
+		}
+	}
+	step := maxKeys
+	if len(e.child) > 1 {
+		step = 1 // no portable COUNT(DISTINCT a, b)
+	}
+	for ; len(unique) > 0; unique = unique[min(step, len(unique)):] {
+		if err := s.count(stmt, e, unique[:min(step, len(unique))], write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keyText(key []any) string {
+	text := ""
+	for _, v := range key {
+		part, ok := canonical(v)
+		if !ok {
+			part = fmt.Sprint(v)
+		}
+		text += fmt.Sprintf("%d:%s,", len(part), part)
+	}
+	return text
+}
+
+// count asks the database on the statement's own connection or transaction, past
+// all callbacks.
+func (s *shield) count(stmt *gorm.Statement, e *edge, keys [][]any, write bool) error {
+	const alias = "ginsec_p0"
+	ask := &gorm.Statement{DB: stmt.DB, Context: stmt.Context, Clauses: map[string]clause.Clause{}}
+	w := &writer{stmt: ask, who: s.who, write: write, mysql: stmt.Name() == "mysql"}
+	w.text("SELECT COUNT(DISTINCT ")
+	w.column(alias, e.parent[0])
+	w.text(") FROM ")
+	ask.QuoteTo(&ask.SQL, clause.Table{Name: e.to.schema.Table, Alias: alias})
+	w.text(" WHERE ")
+	for i := range e.child {
+		w.column(alias, e.parent[i])
+		w.text(" IN (")
+		for j, key := range keys {
+			if j > 0 {
+				w.text(",")
+			}
+			w.bind(key[i])
+		}
+		w.text(") AND ")
+	}
+	if err := w.predicate(e.to, alias); err != nil {
+		return err
+	}
+	var n int
+	if err := stmt.ConnPool.QueryRowContext(stmt.Context, ask.SQL.String(), ask.Vars...).Scan(&n); err != nil {
+		return err
+	}
+	if n < len(keys) {
+		return gorm.ErrRecordNotFound
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package scope
+
+import (
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// operation is what a statement does.
+type operation uint8
+
+const (
+	reading operation = iota
+	updating
+	deleting
+	creating
+)
+
+func (o operation) String() string {
+	return [...]string{"read", "update", "delete", "create"}[o]
+}
+
+// shield is one statement's protection. It is kept in the WHERE clause outside
+// the conditions, where neither Or, nor groups, nor soft delete, nor a later
+// scope reaches it, and acts when the SQL is built.
+type shield struct {
+	guard *guard // nil with Owned alone
+	who   *caller
+	pol   *policy // nil with Owned alone: found when the SQL is built
+	opts  options
+	table string // the name or alias the statement knows the table by
+	op    operation
+}
+
+// Build is never called: the clause's builder does the work.
+func (s *shield) Build(clause.Builder) {}
+
+// cover puts s into the statement's WHERE clause.
+func (s *shield) cover(stmt *gorm.Statement) {
+	c := stmt.Clauses["WHERE"]
+	c.Name = "WHERE"
+	c.AfterNameExpression = s
+	c.Builder = buildWhere
+	stmt.Clauses["WHERE"] = c
+}
+
+func shieldOf(stmt *gorm.Statement) *shield {
+	s, _ := stmt.Clauses["WHERE"].AfterNameExpression.(*shield)
+	return s
+}
+
+// uncover removes a shield an earlier use of a shared handle left behind.
+func uncover(stmt *gorm.Statement) {
+	c, ok := stmt.Clauses["WHERE"]
+	if !ok {
+		return
+	}
+	if _, ours := c.AfterNameExpression.(*shield); !ours {
+		return
+	}
+	c.AfterNameExpression, c.Builder = nil, nil
+	if c.Expression == nil {
+		delete(stmt.Clauses, "WHERE")
+		return
+	}
+	stmt.Clauses["WHERE"] = c
+}
+
+// buildWhere writes WHERE <predicate> AND (<everything else>).
+func buildWhere(c clause.Clause, b clause.Builder) {
+	s, ok := c.AfterNameExpression.(*shield)
+	stmt, isStmt := b.(*gorm.Statement)
+	if !ok || !isStmt {
+		_ = b.AddError(refuse(ErrUnsupported, "an unknown statement builder"))
+		return
+	}
+	if err := s.ready(stmt); err != nil {
+		_ = stmt.AddError(err)
+		return
+	}
+	where, isWhere := c.Expression.(clause.Where)
+	if c.Expression != nil && !isWhere {
+		_ = stmt.AddError(refuse(ErrUnsupported, "a WHERE clause of unknown form"))
+		return
+	}
+	if s.op != reading && !stmt.AllowGlobalUpdate && unconditional(stmt, where.Exprs) {
+		_ = stmt.AddError(gorm.ErrMissingWhereClause)
+		return
+	}
+	_, _ = stmt.WriteString("WHERE ")
+	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: slices.Clone(where.Exprs)}.Build(stmt)
+}
+
+// unconditional reports whether the developer wrote no condition at all: gorm
+// counts its own soft-delete condition and would count ours.
+func unconditional(stmt *gorm.Statement, exprs []clause.Expression) bool {
+	n := len(exprs)
+	if _, soft := stmt.Clauses["soft_delete_enabled"]; soft {
+		n--
+	}
+	return n <= 0
+}
+
+// ready fills in what Owned alone could not know when it ran: gorm executes
+// scopes before it has parsed the model.
+func (s *shield) ready(stmt *gorm.Statement) error {
+	if s.who.err != nil {
+		return s.who.err
+	}
+	if s.guard != nil {
+		return nil
+	}
+	if len(stmt.BuildClauses) > 0 {
+		s.op = writing(stmt)
+	}
+	switch {
+	case stmt.Schema == nil:
+		return refuse(ErrUnprotected, "a table without a model")
+	case len(stmt.Preloads) > 0 || len(stmt.Joins) > 0 || stmt.TableExpr != nil:
+		return refuse(ErrUnsupported, "Preload, Joins and Table need scope.Guard")
+	}
+	if s.pol != nil && s.pol.schema == stmt.Schema {
+		return nil
+	}
+	tenant, owner := columnsOf(stmt.Schema, s.opts)
+	if err := s.opts.complete(tenant, owner); err != nil {
+		return err
+	}
+	s.pol = &policy{table: stmt.Table, schema: stmt.Schema, tenant: tenant, owner: owner}
+	s.table = stmt.Table
+	return nil
+}

@@ -1,0 +1,108 @@
+package scope
+
+import (
+	"reflect"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+func buildUpdate(c clause.Clause, b clause.Builder) { build(c, b, (*shield).update) }
+
+// update judges the final assignments, wherever they came from.
+func (s *shield) update(stmt *gorm.Statement) error {
+	if u, ok := stmt.Clauses["UPDATE"].Expression.(clause.Update); ok {
+		if u.Modifier != "" || u.Table.Name != "" && u.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an UPDATE with a modifier or another table")
+		}
+	}
+	set, ok := stmt.Clauses["SET"].Expression.(clause.Set)
+	if !ok {
+		return refuse(ErrUnsupported, "an UPDATE without assignments")
+	}
+	whole := destIsStruct(stmt)
+	for i := range set {
+		if err := s.assign(stmt, &set[i], whole); err != nil {
+			return err
+		}
+	}
+	return s.updateKeys(stmt, set)
+}
+
+// destIsStruct reports whether a whole struct is saved, where a zero owner means
+// "not said" and not "nobody".
+func destIsStruct(stmt *gorm.Statement) bool {
+	rv := reflect.ValueOf(stmt.Dest)
+	for rv.Kind() == reflect.Pointer {
+		rv = rv.Elem()
+	}
+	return rv.Kind() == reflect.Struct || rv.Kind() == reflect.Slice
+}
+
+// assign lets an owner or tenant column only be assigned what it already holds.
+func (s *shield) assign(stmt *gorm.Statement, a *clause.Assignment, whole bool) error {
+	if bareColumn(a.Column.Name) == "" {
+		return refuse(ErrUnsupported, "an assignment to something that is no plain column")
+	}
+	for _, col := range []struct {
+		*column
+		own any
+	}{{s.pol.tenant, s.who.tenant}, {s.pol.owner, s.who.owner}} {
+		if col.column == nil || !sameColumn(a.Column.Name, col.name) {
+			continue
+		}
+		switch col.judge(a.Value, col.own) {
+		case same:
+			return nil
+		case empty:
+			if !whole {
+				return ErrImmutable
+			}
+			own, err := col.value(stmt.Context, col.own)
+			a.Value = own
+			return err
+		case foreign:
+			return ErrImmutable
+		}
+	}
+	return nil
+}
+
+// scoped reports whether name is one of the columns that say whose a row is.
+func (s *shield) scoped(name string) bool {
+	return s.pol.tenant != nil && sameColumn(name, s.pol.tenant.name) ||
+		s.pol.owner != nil && sameColumn(name, s.pol.owner.name)
+}
+
+// sameColumn compares a column as written by anybody with a column's name:
+// databases fold case, and a spelling may be quoted or qualified.
+func sameColumn(written, name string) bool {
+	if written == name {
+		return true
+	}
+	return strings.EqualFold(bareColumn(written), name)
+}
+
+// bareColumn strips qualifiers and quotes; it is empty for anything that is not
+// a plain column.
+func bareColumn(written string) string {
+	name := written
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		name = name[i+1:]
+	}
+	name = strings.Trim(name, " \t\r\n")
+	if len(name) > 1 && strings.IndexByte("\"`[", name[0]) >= 0 {
+		name = name[1 : len(name)-1]
+	}
+	for i := range len(name) {
+		if !identByte(name[i]) {
+			return ""
+		}
+	}
+	return name
+}
+
+func identByte(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
