@@ -1,0 +1,46 @@
+package replay
+
+import (
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// overSet makes the script's BF.INSERT add to an ordinary set, so that the rest of
+// it runs on a server without the module.
+const overSet = `local real = redis
+local redis = {error_reply = real.error_reply, call = function(name, ...)
+  if name ~= 'BF.INSERT' then return real.call(name, ...) end
+  local a = {...}
+  assert(#a == 7 and a[2] == 'CAPACITY' and a[4] == 'ERROR' and a[6] == 'ITEMS')
+  return {real.call('SADD', a[1], a[7])}
+end}
+`
+
+// RedisBloomOverSet is RedisBloom with its own script over a set.
+func RedisBloomOverSet(client rueidis.Client, cfg RedisConfig) (Store, error) {
+	store, err := RedisBloom(client, cfg)
+	if err == nil {
+		s := store.(*fronted).remote.(*redisBloom)
+		s.text = overSet + s.text
+		s.script = rueidis.NewLuaScript(s.text)
+	}
+	return store, err
+}
+
+// LocalWithClock is Local on clocks of the test's own.
+func LocalWithClock(cfg LocalConfig, wall func() time.Time, mono func() time.Duration) (Store, error) {
+	return newLocal(cfg, clock{wall: wall, mono: mono})
+}
+
+// Sweep runs what the timer of a Local store runs.
+func Sweep(s Store) { s.(*local).sweep() }
+
+// Bytes returns how much memory the filters of a Local store take.
+func Bytes(s Store) int64 { return s.(*local).bytes.Load() }
+
+// Bare returns a Redis store without what is in front of it.
+func Bare(s Store) Store { return s.(*fronted).remote }
+
+// ID returns the id under which a token is kept.
+func ID(t Token) [16]byte { return t.id() }

@@ -1,0 +1,115 @@
+package replay
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"sync"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+const (
+	shards = 64
+	// small is the capacity with which a shard of unknown size starts. A window
+	// that is hardly used then costs some 50 KiB.
+	small = 128
+)
+
+// sizing says how the filters of a store grow.
+type sizing struct {
+	rate  float64
+	first [shards]uint // capacity of each shard's first link
+}
+
+func newSizing(capacity int, rate float64) *sizing {
+	s := &sizing{rate: rate}
+	for i := range s.first {
+		if capacity == 0 {
+			// Shards of different sizes do not all double at the same moment: memory
+			// grows smoothly, and no burst of requests pays for it at once.
+			s.first[i] = uint(small * math.Exp2(float64(i)/shards))
+			continue
+		}
+		share := float64(capacity) / shards
+		// Ids spread unevenly: four standard deviations of room.
+		s.first[i] = uint(math.Ceil(share + 4*math.Sqrt(share) + 1))
+	}
+	return s
+}
+
+// link returns the size of the n-th filter of a shard's chain. The rates of all
+// links together stay below the rate asked for, however long the chain grows: the
+// squares' reciprocals add up to π²/6.
+func (s *sizing) link(shard, n int) (bits, hashes, capacity uint) {
+	capacity = s.first[shard] << n
+	bits, hashes = bloom.EstimateParameters(capacity, s.rate*6/(math.Pi*math.Pi)/float64((n+1)*(n+1)))
+	return bits, hashes, capacity
+}
+
+// chain is one shard of one window: Bloom filters of growing size, of which only
+// the newest takes new ids. bloom/v3 is not safe for concurrent use, and looking
+// into the old links and adding to the newest must be one step: one lock holds all.
+type chain struct {
+	mu    sync.Mutex
+	links []*bloom.BloomFilter
+	room  uint // ids the newest link still takes
+	count uint64
+	_     [8]byte // a cache line each
+}
+
+// use adds key and reports whether it was not there. grow makes the next link.
+func (c *chain) use(key []byte, grow func(n int) (*bloom.BloomFilter, uint, error)) (fresh bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.room == 0 {
+		if c.has(key) {
+			return false, nil
+		}
+		f, room, err := grow(len(c.links))
+		if err != nil {
+			return false, err
+		}
+		c.links, c.room = append(c.links, f), room
+	}
+	last := len(c.links) - 1
+	for _, f := range c.links[:last] {
+		if f.Test(key) {
+			return false, nil
+		}
+	}
+	if c.links[last].TestOrAdd(key) {
+		return false, nil
+	}
+	c.room--
+	c.count++
+	return true, nil
+}
+
+func (c *chain) seen(key []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.has(key)
+}
+
+func (c *chain) has(key []byte) bool {
+	for _, f := range c.links {
+		if f.Test(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// mixer gives ids a place nobody outside the process can compute: Bloom filters
+// hash with fixed seeds, and clients choose the ids of their proofs.
+type mixer struct{ a, b maphash.Seed }
+
+func newMixer() mixer { return mixer{maphash.MakeSeed(), maphash.MakeSeed()} }
+
+func (m mixer) mix(id *[16]byte) (key [16]byte, shard int) {
+	a, b := maphash.Bytes(m.a, id[:]), maphash.Bytes(m.b, id[:])
+	binary.LittleEndian.PutUint64(key[:8], a)
+	binary.LittleEndian.PutUint64(key[8:], b)
+	return key, int(a>>32) % shards
+}

@@ -1,0 +1,85 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// knownBytes bounds the ids of its own that a process remembers in front of a
+// shared store: some 20 million.
+const knownBytes = 256 << 20
+
+// fronted is a store outside this process with what this process has accepted in
+// front of it. A known replay is refused without a round trip, also while the
+// store is away, and also after it has lost a write in a failover.
+type fronted struct {
+	remote  Store
+	known   *local
+	timeout time.Duration
+	breaker *breaker
+}
+
+func newFronted(remote Store, window, timeout time.Duration) (*fronted, error) {
+	known, err := newLocal(LocalConfig{MaxBytes: knownBytes, Window: window}, systemClock())
+	if err != nil {
+		return nil, err
+	}
+	return &fronted{remote: remote, known: known, timeout: timeout, breaker: &breaker{start: time.Now()}}, nil
+}
+
+// within returns the same store under another deadline.
+func (f *fronted) within(timeout time.Duration) *fronted {
+	g := *f
+	g.timeout = timeout
+	return &g
+}
+
+func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
+	if f.known.seen(id, until) {
+		return false, nil
+	}
+	if !f.breaker.allow() {
+		return false, unavailable(errOpen)
+	}
+	call, cancel := context.WithTimeout(ctx, f.timeout)
+	fresh, err = f.remote.Use(call, id, until)
+	cancel()
+	f.judge(ctx, err)
+	if err != nil {
+		return false, unavailable(err)
+	}
+	if !fresh {
+		// Not recorded as known: the winner, if it is this process, does that, and
+		// must not find it done.
+		return false, nil
+	}
+	// Another use of the same id may have been decided here alone meanwhile, when
+	// its own call failed: whoever comes first here has it.
+	first, err := f.known.Use(ctx, id, until)
+	return first || err != nil, nil
+}
+
+// judge tells the breaker how the store does. A client that went away says nothing
+// about the store, and an answer is an answer, even an error.
+func (f *fronted) judge(ctx context.Context, err error) {
+	switch _, answered := rueidis.IsRedisErr(err); {
+	case err == nil || answered:
+		f.breaker.succeeded()
+	case ctx.Err() == nil:
+		f.breaker.failed()
+	}
+}
+
+func (f *fronted) Close() error { return errors.Join(f.remote.Close(), f.known.Close()) }
+
+// unavailable marks err as a store's failure.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

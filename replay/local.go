@@ -1,0 +1,246 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+const (
+	defaultRate     = 1e-9
+	defaultMaxBytes = 1 << 30
+	maxCapacity     = 1 << 30
+	// remembered is how many dropped windows are known by their number.
+	remembered = 64
+)
+
+// LocalConfig configures a [Local] store. Every zero value is the documented
+// default.
+type LocalConfig struct {
+	_ [0]func()
+
+	// Capacity is the number of ids expected in one window. It saves memory and
+	// time, and binds nothing: filters grow past it at the same rate. The default
+	// starts small and grows.
+	Capacity int
+
+	// FalsePositiveRate is the share of first uses that are refused by mistake.
+	// Default 1e-9; 1e-12 to 0.01.
+	FalsePositiveRate float64
+
+	// MaxBytes bounds the memory of all filters. When it is reached no new id is
+	// accepted: the store returns an error. Default 1 GiB, room for some 80
+	// million ids at once; at least 1 MiB.
+	MaxBytes int64
+
+	// Window is the step in which ids are forgotten. It should be about as long as
+	// the tokens live. Default 1 h; whole seconds, 1 s to 31 days.
+	Window time.Duration
+}
+
+// local keeps ids in Bloom filters of this process, one set per window.
+type local struct {
+	windows
+	mixer
+	clock
+	sizing   *sizing
+	maxBytes int64
+	bytes    atomic.Int64
+	state    atomic.Pointer[localState] // replaced as a whole, under mu
+	mu       sync.Mutex
+	timer    *time.Timer
+}
+
+type localState struct {
+	live   []*window // newest first
+	gone   []int64   // the windows dropped last
+	closed bool
+}
+
+type window struct {
+	index    int64
+	deadline time.Duration // on the monotonic clock
+	bytes    atomic.Int64
+	chains   [shards]chain
+}
+
+// clock is the wall clock, which may be set, and the monotonic one, which only
+// runs on. Both are needed: see [local.sweep].
+type clock struct {
+	wall func() time.Time
+	mono func() time.Duration
+}
+
+func systemClock() clock {
+	start := time.Now()
+	return clock{wall: time.Now, mono: func() time.Duration { return time.Since(start) }}
+}
+
+// Local returns a store in this process: rolling Bloom filters that grow in a
+// chain rather than past their rate. It needs nothing and decides in less than a
+// microsecond, but it is this process's alone: n instances accept an id up to n
+// times, and a restart forgets (see Config.RejectIssuedBefore).
+//
+// It uses some 6 to 13 bytes per live id.
+func Local(cfg LocalConfig) (Store, error) {
+	l, err := newLocal(cfg, systemClock())
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func newLocal(cfg LocalConfig, clock clock) (*local, error) {
+	f := faults{config: "LocalConfig"}
+	w := checkWindow(&f, cfg.Window)
+	f.unless(cfg.Capacity >= 0 && cfg.Capacity <= maxCapacity, "Capacity", "must not be negative, and 2^30 at most")
+	if cfg.FalsePositiveRate == 0 {
+		cfg.FalsePositiveRate = defaultRate
+	}
+	f.unless(cfg.FalsePositiveRate >= 1e-12 && cfg.FalsePositiveRate <= 0.01, "FalsePositiveRate", "must be 1e-12 to 0.01")
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = defaultMaxBytes
+	}
+	f.unless(cfg.MaxBytes >= 1<<20, "MaxBytes", "must be 1 MiB at least")
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	l := &local{
+		windows: w, mixer: newMixer(), clock: clock,
+		sizing: newSizing(cfg.Capacity, cfg.FalsePositiveRate), maxBytes: cfg.MaxBytes,
+	}
+	l.state.Store(&localState{})
+	return l, nil
+}
+
+func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
+	w, err := l.find(l.index(until))
+	if w == nil {
+		return false, err
+	}
+	key, shard := l.mix(&id)
+	return w.chains[shard].use(key[:], func(n int) (*bloom.BloomFilter, uint, error) {
+		return l.grow(w, shard, n)
+	})
+}
+
+// seen reports whether id has been used, without recording anything.
+func (l *local) seen(id [16]byte, until time.Time) bool {
+	w := l.state.Load().find(l.index(until))
+	if w == nil {
+		return false
+	}
+	key, shard := l.mix(&id)
+	return w.chains[shard].seen(key[:])
+}
+
+func (s *localState) find(i int64) *window {
+	for _, w := range s.live {
+		if w.index == i {
+			return w
+		}
+	}
+	return nil
+}
+
+// find returns the window with index i, or nil when ids of it are not accepted.
+// The clocks are read only when the window does not exist yet.
+func (l *local) find(i int64) (*window, error) {
+	state := l.state.Load()
+	if w := state.find(i); w != nil {
+		return w, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state = l.state.Load()
+	if w := state.find(i); w != nil {
+		return w, nil
+	}
+	left := l.end(i).Sub(l.wall())
+	switch {
+	case state.closed:
+		return nil, unavailable(errClosed)
+	case left > maxAhead:
+		return nil, ErrLifetime
+	case left <= 0, slices.Contains(state.gone, i):
+		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
+	}
+	w := &window{index: i, deadline: l.mono() + left + pad}
+	live := append([]*window{w}, state.live...)
+	slices.SortFunc(live, func(a, b *window) int { return cmp.Compare(b.index, a.index) })
+	l.state.Store(&localState{live: live, gone: state.gone})
+	l.arm(live)
+	return w, nil
+}
+
+func (l *local) grow(w *window, shard, n int) (*bloom.BloomFilter, uint, error) {
+	bits, hashes, capacity := l.sizing.link(shard, n)
+	size := int64(bits/64+1) * 8
+	if l.bytes.Add(size) > l.maxBytes {
+		l.bytes.Add(-size)
+		return nil, 0, unavailable(errFull)
+	}
+	w.bytes.Add(size)
+	return bloom.New(bits, hashes), capacity, nil
+}
+
+// arm sets the timer to the next moment at which a window may be dropped. The
+// caller holds mu.
+func (l *local) arm(live []*window) {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	if len(live) == 0 {
+		return
+	}
+	next := time.Duration(1<<63 - 1)
+	for _, w := range live {
+		next = min(next, w.deadline-l.mono())
+	}
+	if next <= 0 { // overdue, but the wall clock was set back: look again
+		next = pad
+	}
+	l.timer = time.AfterFunc(next, l.sweep)
+}
+
+// sweep drops the windows that nobody needs. A window goes only when both clocks
+// say that its time is over: a wall clock that was wrong when it was made or is
+// wrong now does not make ids usable again. Should both have been deceived, a
+// dropped window is still known by its number and never comes back.
+func (l *local) sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state := l.state.Load()
+	if state.closed {
+		return
+	}
+	mono, wall := l.mono(), l.wall()
+	next := &localState{gone: state.gone}
+	for _, w := range state.live {
+		if mono < w.deadline || wall.Before(l.end(w.index)) {
+			next.live = append(next.live, w)
+			continue
+		}
+		next.gone = append(slices.Clone(next.gone), w.index)
+		l.bytes.Add(-w.bytes.Load())
+	}
+	next.gone = next.gone[max(0, len(next.gone)-remembered):]
+	l.state.Store(next)
+	l.arm(next.live)
+}
+
+func (l *local) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.bytes.Store(0)
+	l.state.Store(&localState{closed: true})
+	return nil
+}
