@@ -23,7 +23,18 @@ type (
 	Pointer        = jsontext.Pointer
 	SyntacticError = jsontext.SyntacticError
 	SemanticError  = json.SemanticError
+
+	UnmarshalerFrom = json.UnmarshalerFrom
 )
+
+// AllowDuplicateNames makes a Decoder go on at a repeated member name.
+func AllowDuplicateNames(on bool) Options { return jsontext.AllowDuplicateNames(on) }
+
+// AppendUnquote appends the text of a JSON string, quotes and escapes removed.
+func AppendUnquote(dst, src []byte) ([]byte, error) { return jsontext.AppendUnquote(dst, src) }
+
+// Join makes one option of several.
+func Join(opts ...Options) Options { return json.JoinOptions(opts...) }
 
 // Unmarshal decodes the one JSON value that data is.
 func Unmarshal(data []byte, out any, opts ...Options) error {

@@ -1,0 +1,134 @@
+package binding
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	firstRead = 4 << 10
+	// keepBytes is the largest buffer worth keeping for the next request.
+	keepBytes = 64 << 10
+)
+
+type buffer struct{ bytes []byte }
+
+// buffers are reused between requests: the decoder copies what it keeps.
+var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, firstRead)} }}
+
+func (b *buffer) free() {
+	if cap(b.bytes) <= keepBytes {
+		b.bytes = b.bytes[:0]
+		buffers.Put(b)
+	}
+}
+
+// read returns the whole body, at most limit bytes. The buffer is the caller's to
+// free. w may be nil; it is told when a body is too large.
+func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*buffer, *Error) {
+	if r.ContentLength > limit {
+		// Nothing was read, so a client that waits for 100 Continue sends nothing.
+		return nil, s.tooLarge(limit)
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return buffers.Get().(*buffer), nil
+	}
+	if d, ok := deadliner(w); ok && s.ReadTimeout > 0 && d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) == nil {
+		// What the connection is read for afterwards must not inherit it.
+		defer func() { _ = d.SetReadDeadline(time.Time{}) }()
+	}
+	b := buffers.Get().(*buffer)
+	if err := b.fill(r.Body, r.ContentLength, limit); err != nil {
+		b.free()
+		return nil, s.unread(w, r, err, limit)
+	}
+	return b, nil
+}
+
+var errTooLarge = errors.New("binding: body too large")
+
+// fill reads r to its end. The announced length makes room only for what has
+// begun to arrive: announcing a megabyte must not cost us one.
+func (b *buffer) fill(r io.Reader, announced, limit int64) error {
+	for {
+		if len(b.bytes) == cap(b.bytes) {
+			room := int64(4 * cap(b.bytes))
+			if announced >= int64(len(b.bytes)) && announced < room {
+				room = announced + 1
+			}
+			grown := make([]byte, len(b.bytes), min(room, limit+1))
+			copy(grown, b.bytes)
+			b.bytes = grown
+		}
+		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+		b.bytes = b.bytes[:len(b.bytes)+n]
+		if int64(len(b.bytes)) > limit {
+			return errTooLarge
+		}
+		if err == io.EOF { //nolint:errorlint // Read returns it bare
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// unread maps an error of reading a body.
+func (s *settings) unread(w http.ResponseWriter, r *http.Request, err error, limit int64) *Error {
+	var outer *http.MaxBytesError
+	switch {
+	case errors.Is(err, errTooLarge):
+		if w != nil {
+			// The only way to tell the server not to wait for the rest is through its
+			// own writer, which gin's wrapper hides.
+			_, _ = http.MaxBytesReader(unwrap(w), r.Body, 0).Read(make([]byte, 1))
+		}
+		return s.tooLarge(limit)
+	case errors.As(err, &outer): // a tighter limit of the application's
+		return s.fail(http.StatusRequestEntityTooLarge, codeBodyTooLarge, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return s.fail(http.StatusRequestTimeout, codeBodyTimeout, err)
+	default:
+		return s.fail(http.StatusBadRequest, codeBodyUnreadable, err)
+	}
+}
+
+func (s *settings) tooLarge(limit int64) *Error {
+	return s.fail(http.StatusRequestEntityTooLarge, codeBodyTooLarge, &http.MaxBytesError{Limit: limit})
+}
+
+type unwrapper interface{ Unwrap() http.ResponseWriter }
+
+// unwrap returns the server's own writer.
+func unwrap(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, ok := w.(unwrapper)
+		if !ok {
+			return w
+		}
+		w = u.Unwrap()
+	}
+}
+
+type readDeadliner interface{ SetReadDeadline(time.Time) error }
+
+// deadliner does what http.ResponseController does, without an allocation where
+// there is no connection.
+func deadliner(w http.ResponseWriter) (readDeadliner, bool) {
+	for w != nil {
+		if d, ok := w.(readDeadliner); ok {
+			return d, true
+		}
+		u, ok := w.(unwrapper)
+		if !ok {
+			return nil, false
+		}
+		w = u.Unwrap()
+	}
+	return nil, false
+}

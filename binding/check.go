@@ -1,0 +1,74 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/ginsec/ginsec/binding/internal/plan"
+)
+
+// TypeError is a mistake in a target type or in [Options]: something to fix in
+// the program. It never reaches a client.
+type TypeError struct {
+	Type   reflect.Type // nil for Options
+	Field  string       // the Go field, or empty
+	Reason string
+}
+
+// Error names the type, the field and the mistake.
+func (e *TypeError) Error() string {
+	switch {
+	case e.Type == nil:
+		return fmt.Sprintf("%s %s", e.Field, e.Reason)
+	case e.Field == "":
+		return fmt.Sprintf("%v %s", e.Type, e.Reason)
+	default:
+		return fmt.Sprintf("%v.%s %s", e.Type, e.Field, e.Reason)
+	}
+}
+
+// Check reports every mistake in T as a target, as [*TypeError]s joined, so that
+// a test or the start of a program finds them before a request does: exported
+// fields without a tag, members named "-", database models, types that are
+// reachable from two sources, types that decode themselves and hide their
+// strictness, time.Duration, rules that are undefined or that a missing dive
+// leaves unread.
+func Check[T any](opts ...Options) error {
+	s := builtin
+	for _, o := range opts {
+		s = s.with(o)
+	}
+	if s.err != nil {
+		return s.err
+	}
+	t := reflect.TypeFor[T]()
+	l := &linter{s: s, seen: map[reflect.Type]bool{}}
+	l.plan(t)
+	l.visit(t)
+	if len(l.errs) == 0 {
+		l.rules(t)
+	}
+	return errors.Join(l.errs...)
+}
+
+// plan takes over what the decoder's plan complains of.
+func (l *linter) plan(t reflect.Type) {
+	err := plans.Of(t).Err
+	if err == nil {
+		return
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		l.errs = append(l.errs, err)
+		return
+	}
+	for _, e := range joined.Unwrap() {
+		var f *plan.Fault
+		if errors.As(e, &f) {
+			l.add(f.Type, f.Field, f.Err.Error())
+		} else {
+			l.errs = append(l.errs, e)
+		}
+	}
+}

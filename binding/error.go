@@ -1,0 +1,171 @@
+package binding
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/problem"
+)
+
+// Source is the part of a request that a value came from.
+type Source string
+
+// The sources.
+const (
+	InBody   Source = "body"   // a JSON document; issues carry a pointer
+	InForm   Source = "form"   // a form or multipart body
+	InQuery  Source = "query"  // the query of the URL
+	InPath   Source = "path"   // a parameter of the route
+	InHeader Source = "header" // a header field
+)
+
+// Issue is one fault of a request. Nothing in it is a value the client sent, a
+// Go name or an error's text; the names of members are the only input.
+type Issue struct {
+	// In is where the fault is.
+	In Source
+	// Pointer is the RFC 6901 JSON pointer of the faulty value in a body, cut at
+	// 256 bytes; "" is the whole document.
+	Pointer string
+	// Name is the name of the parameter or header field.
+	Name string
+	// Code is the machine-readable kind of fault: one of the codes listed in the
+	// package's documentation.
+	Code string
+	// Rule is the failed rule of the binding tag, when Code is "rule." + Rule.
+	Rule string
+	// Param is the rule's parameter, such as a maximum.
+	Param string
+	// Expected is what kind of value belongs there, in JSON's words.
+	Expected string
+}
+
+// Error is why a request was refused: what every function of this package
+// returns. Write it with [Abort].
+type Error struct {
+	// Status is the HTTP status of the refusal.
+	Status int
+	// Code is the reason as a whole: "invalid_payload" with Issues, or the code of
+	// a request that was refused unread.
+	Code string
+	// Issues are the faults in the order of the document; the first
+	// Options.MaxIssues of them.
+	Issues []Issue
+	// Truncated says that there were more.
+	Truncated bool
+
+	cause    error
+	settings *settings
+}
+
+// Error lists the codes. It contains no input.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("binding: " + e.Code)
+	for i, issue := range e.Issues {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(issue.Code)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause, if there is one: *http.MaxBytesError,
+// validator.ValidationErrors, or an error of reading. It may quote input: keep
+// it away from clients.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Problem is the body of the refusal as [Abort] writes it, without the texts of
+// Options.Detail.
+func (e *Error) Problem() problem.Problem { return e.problem(nil) }
+
+func (e *Error) problem(c *gin.Context) problem.Problem {
+	p := problem.Problem{Status: e.Status, Code: e.Code}
+	var detail func(*gin.Context, Issue) string
+	if e.settings != nil {
+		detail = e.settings.Detail
+		if base := e.settings.TypeBase; base != "" {
+			p.Type = base + e.Code
+		}
+	}
+	for _, issue := range e.Issues {
+		f := problem.Field{Code: issue.Code, Param: issue.Param, Expected: issue.Expected}
+		switch issue.In {
+		case InBody:
+			f.Pointer = fragment(issue.Pointer)
+		case InHeader:
+			f.Header = issue.Name
+		default:
+			f.Parameter = issue.Name
+		}
+		if detail != nil && c != nil {
+			f.Detail = detail(c, issue)
+		}
+		p.Errors = append(p.Errors, f)
+	}
+	return p
+}
+
+// fragment writes a JSON pointer as a URI fragment (RFC 6901 section 6).
+func fragment(pointer string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 1, len(pointer)+1)
+	b[0] = '#'
+	for i := range len(pointer) {
+		c := pointer[i]
+		// RFC 3986: fragment = *( pchar / "/" / "?" ).
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:@/?", c) >= 0 {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
+
+// Abort ends the request with err. An [Error] is written as problem details (RFC
+// 9457): 413 also closes the connection, 415 says what would be accepted. Any
+// other error, nil included, is a 500 without a word about it, recorded with
+// c.Error. Nothing is written when a response has already been started.
+func Abort(c *gin.Context, err error) {
+	if err == nil {
+		err = errors.New("binding: Abort without an error")
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Status: http.StatusInternalServerError, Code: codeInternal}
+	}
+	if e.Status >= http.StatusInternalServerError {
+		_ = c.Error(err)
+	}
+	if !c.Writer.Written() {
+		h := c.Writer.Header()
+		switch e.Code {
+		case codeBodyTooLarge, codeFileTooLarge, codeBodyTimeout:
+			h["Connection"] = []string{"close"}
+		case codeContentEncoding:
+			h["Accept-Encoding"] = []string{"identity"} // RFC 9110 section 15.5.16
+		}
+	}
+	problem.Abort(c, e.problem(c))
+}
+
+func (s *settings) fail(status int, code string, cause error) *Error {
+	return &Error{Status: status, Code: code, cause: cause, settings: s}
+}
+
+// invalid is a payload whose faults are known one by one.
+func (s *settings) invalid(issues ...Issue) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: codeInvalid, Issues: issues, settings: s}
+}
+
+// broken is a failure of the program, not of the client.
+func (s *settings) broken(err error) *Error {
+	return s.fail(http.StatusInternalServerError, codeInternal, err)
+}

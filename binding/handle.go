@@ -1,0 +1,50 @@
+package binding
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/internal/probe"
+	"github.com/ginsec/ginsec/internal/reqctx"
+)
+
+// Defaults sets the options for everything behind it: an engine, a group or a
+// route. The nearest wins, field by field. It panics when an option is out of
+// range, so that a mistake shows at start.
+func Defaults(opts Options) gin.HandlerFunc {
+	if err := opts.fault(); err != nil {
+		panic("binding: Defaults: " + err.Error())
+	}
+	fresh := builtin.with(opts)
+	return func(c *gin.Context) {
+		if probe.Met(c, control) {
+			return
+		}
+		outer, _ := reqctx.Get(c, settingsKey{}).(*settings)
+		s := fresh
+		if outer != nil {
+			s = outer.with(opts)
+		}
+		reqctx.Put(c, settingsKey{}, s)
+	}
+}
+
+// Handle makes a handler of a function that takes its input as a T read by
+// [JSON]. A request that does not hold a T is refused with [Abort] and the
+// function is not called. Handle panics when [Check] finds a mistake in T: a bad
+// type fails when the route is registered, not when a request comes.
+func Handle[T any](h func(*gin.Context, T), opts ...Options) gin.HandlerFunc {
+	if err := Check[T](opts...); err != nil {
+		panic("binding: Handle: " + err.Error())
+	}
+	return func(c *gin.Context) {
+		if probe.Met(c, control) {
+			return
+		}
+		in, err := JSON[T](c, opts...)
+		if err != nil {
+			Abort(c, err)
+			return
+		}
+		h(c, in)
+	}
+}

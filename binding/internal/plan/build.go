@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+var (
+	durationType   = reflect.TypeFor[time.Duration]()
+	numberType     = reflect.TypeFor[json.Number]()
+	rawType        = reflect.TypeFor[jsonv2.Value]()
+	legacyRawType  = reflect.TypeFor[json.RawMessage]()
+	fromType       = reflect.TypeFor[jsonv2.UnmarshalerFrom]()
+	unmarshaler    = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshal  = reflect.TypeFor[encoding.TextUnmarshaler]()
+	errUnsupported = errors.New("has a type that JSON cannot fill")
+)
+
+// Fault is a mistake in a target type.
+type Fault struct {
+	Type  reflect.Type // the struct, or the type itself
+	Field string       // the Go field, or empty
+	Err   error
+}
+
+// Error names the type, the field and the mistake.
+func (f *Fault) Error() string {
+	if f.Field == "" {
+		return fmt.Sprintf("%v %v", f.Type, f.Err)
+	}
+	return fmt.Sprintf("%v.%s %v", f.Type, f.Field, f.Err)
+}
+
+// Unwrap returns the mistake.
+func (f *Fault) Unwrap() error { return f.Err }
+
+type builder struct {
+	nodes  map[reflect.Type]*Node
+	faults []error
+	normal bool
+}
+
+func build(t reflect.Type) *Result {
+	b := &builder{nodes: map[reflect.Type]*Node{}}
+	root, _ := b.node(t)
+	r := &Result{Root: root, Null: root.Kind == Any, Normal: b.normal}
+	if len(b.faults) == 0 {
+		b.try()
+	}
+	r.Err = errors.Join(b.faults...)
+	return r
+}
+
+// try decodes an empty object into each struct: the decoder tells of mistakes in
+// struct tags only when it meets the type.
+func (b *builder) try() {
+	for t, n := range b.nodes {
+		if n.Kind != Struct {
+			continue
+		}
+		if err := jsonv2.Unmarshal([]byte("{}"), reflect.New(t).Interface(), jsonv2.RejectUnknownMembers(true)); err != nil {
+			b.fault(t, "", err)
+		}
+	}
+}
+
+func (b *builder) fault(t reflect.Type, field string, err error) {
+	b.faults = append(b.faults, &Fault{t, field, err})
+}
+
+// node returns the plan of t, and whether null is one of its values. Types meet
+// themselves again in b.nodes, so recursion ends.
+func (b *builder) node(t reflect.Type) (n *Node, null bool) {
+	for range 8 {
+		if t.Kind() != reflect.Pointer {
+			break
+		}
+		t, null = t.Elem(), true
+	}
+	n, ok := b.nodes[t]
+	if !ok {
+		n = &Node{Type: t}
+		b.nodes[t] = n
+		b.fill(n, t)
+	}
+	return n, null || n.Kind == Any
+}
+
+func (b *builder) fill(n *Node, t reflect.Type) {
+	switch own := reflect.PointerTo(t); {
+	case t == durationType:
+		b.fault(t, "", errors.New("has no agreed form in JSON: use a string or a number of seconds"))
+	case t == numberType:
+		b.fault(t, "", errors.New("is a string to one version of the decoder and a number to another: use raw JSON"))
+	case t == rawType || t == legacyRawType:
+		n.Kind = Any
+	case own.Implements(fromType) || own.Implements(unmarshaler):
+		n.Kind = Foreign
+	case own.Implements(textUnmarshal):
+		n.Kind = Text
+	default:
+		b.plain(n, t)
+	}
+}
+
+func (b *builder) plain(n *Node, t reflect.Type) {
+	switch t.Kind() {
+	case reflect.Bool:
+		n.Kind = Bool
+	case reflect.String:
+		n.Kind = String
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n.Kind, n.Bits = Int, t.Bits()
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		n.Kind, n.Bits = Uint, t.Bits()
+	case reflect.Float32, reflect.Float64:
+		n.Kind, n.Bits = Float, t.Bits()
+	case reflect.Interface:
+		if n.Kind = Any; t.NumMethod() > 0 {
+			b.fault(t, "", errUnsupported)
+		}
+	case reflect.Map:
+		n.Kind = Map
+		n.Elem, n.Null = b.node(t.Elem()) // names that are not text are the decoder's to judge
+	case reflect.Slice, reflect.Array:
+		b.list(n, t)
+	case reflect.Struct:
+		n.Kind = Struct
+		b.fields(n, t)
+	default:
+		b.fault(t, "", errUnsupported)
+	}
+}
+
+func (b *builder) list(n *Node, t reflect.Type) {
+	n.Kind = Slice
+	if t.Kind() == reflect.Array {
+		n.Kind, n.Len = Array, t.Len()
+	}
+	if elem := t.Elem(); elem.Kind() == reflect.Uint8 && elem.PkgPath() == "" {
+		n.Kind = Bytes
+		return
+	}
+	n.Elem, n.Null = b.node(t.Elem())
+}

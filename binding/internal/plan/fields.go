@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// candidate is a field before it is known whether its name is its own.
+type candidate struct {
+	Field
+	tagged bool
+	typ    reflect.Type
+}
+
+// fields lists the members of struct t by the decoder's rules: fields of
+// embedded structs count as the outer struct's, and of several with one name the
+// shallowest wins, then the one whose tag spells the name; else none does.
+func (b *builder) fields(n *Node, t reflect.Type) {
+	all := b.flatten(t)
+	slices.SortStableFunc(all, func(x, y candidate) int {
+		return cmp.Or(strings.Compare(x.Name, y.Name), cmp.Compare(len(x.Index), len(y.Index)), yesFirst(x.tagged, y.tagged))
+	})
+	var kept []candidate
+	for len(all) > 0 {
+		same := 1
+		for same < len(all) && all[same].Name == all[0].Name {
+			same++
+		}
+		if same == 1 || len(all[0].Index) != len(all[1].Index) || all[0].tagged != all[1].tagged {
+			kept = append(kept, all[0])
+		}
+		all = all[same:]
+	}
+	slices.SortFunc(kept, func(x, y candidate) int { return slices.Compare(x.Index, y.Index) })
+	n.List, n.byName = make([]Field, len(kept)), make(map[string]int, len(kept))
+	n.Required, n.All = NewSet(len(kept)), NewSet(len(kept))
+	for i, c := range kept {
+		n.byName[c.Name] = i
+		n.Barred = n.Barred || c.Hidden || c.ReadOnly
+		if c.Required {
+			n.Required.Add(i)
+		}
+		if c.Required || !c.Optional && !c.ReadOnly && !c.Hidden {
+			n.All.Add(i)
+		}
+	}
+	for i, c := range kept {
+		var null bool
+		if c.Hidden {
+			c.Node, null = &Node{Type: c.typ}, true // never filled, so never judged
+		} else {
+			c.Node, null = b.node(c.typ)
+		}
+		c.Null = c.Null || null
+		b.judge(t, &c.Field)
+		n.List[i] = c.Field
+	}
+}
+
+func yesFirst(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case x:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// judge reports tags that do not fit the type of their field.
+func (b *builder) judge(t reflect.Type, f *Field) {
+	text := f.Trim || f.NFC || f.Lower
+	b.normal = b.normal || text
+	name := strings.Join(f.GoPath, ".")
+	if text && !textual(f.Node) {
+		b.fault(t, name, errors.New("is not text, so strict:\"trim\", \"nfc\" and \"lower\" do not apply"))
+	}
+	if k := f.Node.Kind; f.Quoted && k != Int && k != Uint && k != Float {
+		b.fault(t, name, errors.New("is not a number, so the json option string does not apply"))
+	}
+	if f.Required && f.ReadOnly {
+		b.fault(t, name, errors.New("cannot be required and read-only"))
+	}
+}
+
+// textual reports whether n is a string or a list of strings.
+func textual(n *Node) bool {
+	return n.Kind == String || (n.Kind == Slice || n.Kind == Array) && n.Elem.Kind == String
+}
+
+type level struct {
+	typ    reflect.Type
+	index  []int
+	path   []string
+	fields bool // the type was not flattened before
+}
+
+// flatten lists the fields of t and of the structs it embeds, level by level.
+func (b *builder) flatten(t reflect.Type) []candidate {
+	var out []candidate
+	seen := map[reflect.Type]bool{t: true}
+	for queue := []level{{t, nil, nil, true}}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		for i := range at.typ.NumField() {
+			sf := at.typ.Field(i)
+			c, embeds, ok := b.candidate(at, sf, i)
+			if !ok {
+				continue
+			}
+			if !embeds {
+				out = append(out, c)
+				continue
+			}
+			inner := Indirect(sf.Type)
+			if at.fields {
+				queue = append(queue, level{inner, c.Index, c.GoPath, !seen[inner]})
+			}
+			seen[inner] = true
+		}
+	}
+	return out
+}
+
+// Indirect removes one level of pointer.
+func Indirect(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidate, embeds, ok bool) {
+	tag, hasTag := sf.Tag.Lookup("json")
+	if tag == "-" || !sf.IsExported() && !sf.Anonymous {
+		return c, false, false
+	}
+	name, options, _ := strings.Cut(tag, ",")
+	c = candidate{Field: Field{Name: cmp.Or(name, sf.Name), Tag: sf.Tag}, tagged: name != "", typ: sf.Type}
+	c.Index = append(slices.Clone(at.index), i)
+	c.GoPath = append(slices.Clone(at.path), sf.Name)
+	c.Hidden = !hasTag
+	if strings.ContainsAny(name, "'\"`\\") {
+		b.fault(at.typ, sf.Name, errors.New("has a member name with quotes"))
+	}
+	for option := range strings.SplitSeq(options, ",") {
+		switch {
+		case option == "string":
+			c.Quoted = true
+		case option == "omitempty" || option == "omitzero":
+			c.Optional = true
+		case option == "embed":
+			embeds = true
+			if Indirect(sf.Type).Kind() != reflect.Struct {
+				b.fault(at.typ, sf.Name, errors.New("embeds members of any name: give it a name of its own"))
+				return c, false, false
+			}
+		case option == "case:ignore":
+			b.fault(at.typ, sf.Name, errors.New("matches names that differ from its own: remove case:ignore"))
+		}
+	}
+	if sf.Anonymous && !c.tagged && Indirect(sf.Type).Kind() == reflect.Struct {
+		return c, true, true
+	}
+	if err := Strict(sf, &c.Field); err != nil {
+		b.fault(at.typ, sf.Name, err)
+	}
+	return c, embeds, true
+}
+
+// Strict reads our own tag into f.
+func Strict(sf reflect.StructField, f *Field) error {
+	for word := range strings.SplitSeq(sf.Tag.Get("strict"), ",") {
+		switch strings.TrimSpace(word) {
+		case "":
+		case "required":
+			f.Required = true
+		case "optional":
+			f.Optional = true
+		case "readonly":
+			f.ReadOnly = true
+		case "nullable":
+			f.Null, f.Nullable = true, true
+		case "trim":
+			f.Trim = true
+		case "nfc":
+			f.NFC = true
+		case "lower":
+			f.Lower = true
+		default:
+			return fmt.Errorf("has an unknown word in its strict tag: %q", word)
+		}
+	}
+	return nil
+}

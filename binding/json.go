@@ -1,0 +1,102 @@
+package binding
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/binding/internal/plan"
+	"github.com/ginsec/ginsec/binding/internal/scan"
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+// plans is a cache of what reflection says about types; it never changes what a
+// call does.
+var plans plan.Cache
+
+// JSON returns the request's body as a T. The body must be one JSON document in
+// UTF-8, sent as application/json or application/…+json, that names only members
+// T declares with a json tag, each once and spelled exactly, with values of the
+// declared types and no null where T has no place for it. Every fault is listed
+// in the error, which is an [*Error]; T is then its zero value.
+func JSON[T any](c *gin.Context, opts ...Options) (T, error) {
+	s := settle(c, opts)
+	started := s.clock()
+	out := new(T)
+	e := s.document(c.Writer, c.Request, out)
+	s.report(c, started, e)
+	if e != nil {
+		var zero T
+		return zero, e
+	}
+	return *out, nil
+}
+
+// document reads a JSON body into out, a pointer.
+func (s *settings) document(w http.ResponseWriter, r *http.Request, out any) *Error {
+	if s.err != nil {
+		return s.broken(s.err)
+	}
+	if e := s.acceptJSON(r.Header); e != nil {
+		return e
+	}
+	body, e := s.read(w, r, s.MaxBytes)
+	if e != nil {
+		return e
+	}
+	defer body.free()
+	return s.decode(body.bytes, out)
+}
+
+// decode reads data into out, a pointer, and validates it. When it fails, out
+// may hold anything.
+func (s *settings) decode(data []byte, out any) *Error {
+	p := plans.Of(reflect.TypeOf(out).Elem())
+	if p.Err != nil {
+		return s.broken(p.Err)
+	}
+	checked := scan.Clean(data, p, &s.limits)
+	if !checked {
+		if e := s.walk(data, p); e != nil {
+			return e
+		}
+	}
+	if err := jsonv2.Unmarshal(data, out, s.decoding()); err != nil {
+		return s.refused(data, p, err)
+	}
+	if p.Normal {
+		normalize(reflect.ValueOf(out).Elem(), p.Root)
+	}
+	return s.validate(InBody, reflect.ValueOf(out))
+}
+
+var (
+	strict = jsonv2.RejectUnknownMembers(true)
+	lax    = jsonv2.RejectUnknownMembers(false)
+)
+
+func (s *settings) decoding() jsonv2.Options {
+	if s.AllowUnknown {
+		return lax
+	}
+	return strict
+}
+
+// refused turns the decoder's refusal into a list of every fault.
+func (s *settings) refused(data []byte, p *plan.Result, err error) *Error {
+	if e := s.walk(data, p); e != nil {
+		e.cause = err
+		return e
+	}
+	// A type that decodes itself may refuse what the walk could not judge.
+	issue := Issue{In: InBody, Code: codeValue}
+	var semantic *jsonv2.SemanticError
+	if errors.As(err, &semantic) {
+		issue.Pointer = cut(string(semantic.JSONPointer))
+	}
+	e := s.invalid(issue)
+	e.cause = err
+	return e
+}

@@ -1,0 +1,180 @@
+package binding
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/ginsec/ginsec/binding/internal/plan"
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+// linter looks for targets that let in more, or check less, than they seem to.
+type linter struct {
+	s    *settings
+	seen map[reflect.Type]bool
+	errs []error
+}
+
+func (l *linter) add(t reflect.Type, field, reason string) {
+	l.errs = append(l.errs, &TypeError{Type: t, Field: field, Reason: reason})
+}
+
+var (
+	fromType       = reflect.TypeFor[jsonv2.UnmarshalerFrom]()
+	legacyType     = reflect.TypeFor[json.Unmarshaler]()
+	textType       = reflect.TypeFor[encoding.TextUnmarshaler]()
+	timeType       = reflect.TypeFor[time.Time]()
+	rawType        = reflect.TypeFor[jsonv2.Value]()
+	legacyRawType  = reflect.TypeFor[json.RawMessage]()
+	sourceTags     = []string{"json", "form", "uri", "header"}
+	standardEscape = []string{"time", "net/netip", "math/big", "net/url", "net"}
+)
+
+func (l *linter) visit(t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if l.seen[t] {
+		return
+	}
+	l.seen[t] = true
+	if own := reflect.PointerTo(t); t == timeType || t == rawType || t == legacyRawType {
+		return
+	} else if own.Implements(fromType) || own.Implements(textType) {
+		return
+	} else if own.Implements(legacyType) {
+		l.legacy(t)
+		return
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array, reflect.Map:
+		l.visit(t.Elem())
+	case reflect.Struct:
+		l.structure(t)
+	}
+}
+
+// legacy complains of structs that decode themselves with the standard
+// library's interface: what they call inside accepts unknown and mis-cased
+// members, whatever stands around it.
+func (l *linter) legacy(t reflect.Type) {
+	if t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
+		return
+	}
+	for _, pkg := range standardEscape {
+		if t.PkgPath() == pkg {
+			return
+		}
+	}
+	l.add(t, "", "decodes itself with UnmarshalJSON, which hides what is inside from every check: implement UnmarshalJSONFrom or UnmarshalText")
+}
+
+func (l *linter) structure(t reflect.Type) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if !sf.IsExported() && !sf.Anonymous {
+			continue
+		}
+		if l.model(t, sf) {
+			continue
+		}
+		l.tags(t, sf)
+		l.dive(t, sf)
+		l.visit(sf.Type)
+	}
+}
+
+// model complains of database models: each of their columns would be settable.
+func (l *linter) model(t reflect.Type, sf reflect.StructField) bool {
+	_, tagged := sf.Tag.Lookup("gorm")
+	embedded := sf.Anonymous && strings.HasPrefix(plan.Indirect(sf.Type).PkgPath(), "gorm.io/")
+	if l.s.AllowModels || !tagged && !embedded {
+		return false
+	}
+	l.add(t, sf.Name, "makes this a database model: bind into a type of its own and copy what a client may set, or set Options.AllowModels")
+	return true
+}
+
+func (l *linter) tags(t reflect.Type, sf reflect.StructField) {
+	var from []string
+	known := false
+	for _, tag := range sourceTags {
+		value, ok := sf.Tag.Lookup(tag)
+		known = known || ok
+		if ok && value != "-" {
+			from = append(from, tag)
+		}
+		if strings.HasPrefix(value, "-,") {
+			l.add(t, sf.Name, fmt.Sprintf(`has the tag %s:"-,": that is a member called "-", not an excluded one`, tag))
+		}
+	}
+	if sf.Anonymous && plan.Indirect(sf.Type).Kind() == reflect.Struct && len(from) == 0 {
+		return
+	}
+	switch {
+	case !known:
+		l.add(t, sf.Name, `has no tag of a source: name it, or exclude it with json:"-"`)
+	case len(from) > 1:
+		l.add(t, sf.Name, fmt.Sprintf("is settable from several sources (%s): use one type for each", strings.Join(from, ", ")))
+	}
+}
+
+// dive complains of rules that the validator would never reach. It enters
+// structs by itself, but lists and maps only at the word dive.
+func (l *linter) dive(t reflect.Type, sf reflect.StructField) {
+	elem := plan.Indirect(sf.Type)
+	levels := 0
+	for elem.Kind() == reflect.Slice || elem.Kind() == reflect.Array || elem.Kind() == reflect.Map {
+		elem = plan.Indirect(elem.Elem())
+		levels++
+	}
+	if levels == 0 || !hasRules(elem, map[reflect.Type]bool{}) {
+		return
+	}
+	dives := 0
+	for rule := range strings.SplitSeq(sf.Tag.Get("binding"), ",") {
+		if rule == "dive" {
+			dives++
+		}
+	}
+	if dives < levels {
+		l.add(t, sf.Name, "holds structs with rules that are never read: add dive to its binding tag")
+	}
+}
+
+// hasRules reports whether t or anything in it has a binding tag.
+func hasRules(t reflect.Type, seen map[reflect.Type]bool) bool {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || seen[t] {
+		return false
+	}
+	seen[t] = true
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if rules := sf.Tag.Get("binding"); rules != "" && rules != "-" || hasRules(sf.Type, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// rules runs the validator over a zero target: it panics at a rule nobody
+// defined, and better now than at the first request.
+func (l *linter) rules(t reflect.Type) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", r))
+		}
+	}()
+	for seen := range l.seen {
+		if seen.Kind() == reflect.Struct {
+			_ = l.s.validate(InBody, reflect.New(seen))
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package binding
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Multipart returns a body of type multipart/form-data as a T, a struct with form
+// tags. Unknown fields and files are refused, as are two for one, too many parts,
+// and files over their size or of a wrong type. The body is read as a stream and
+// refused at the first byte over a limit; nothing is ever written to disk.
+func Multipart[T any](c *gin.Context, opts ...Options) (T, error) {
+	return bind[T](c, opts, func(s *settings, out any) *Error {
+		f, e := s.filler(InForm, out, true)
+		if e != nil {
+			return e
+		}
+		return s.multipart(c.Writer, c.Request, f)
+	})
+}
+
+func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) *Error {
+	if e := s.accept(r.Header, func(media string) bool { return media == "multipart/form-data" }); e != nil {
+		return e
+	}
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || params["boundary"] == "" {
+		return s.fail(http.StatusUnsupportedMediaType, codeMediaType, err)
+	}
+	if r.ContentLength > s.MaxUploadBytes {
+		return s.tooLarge(s.MaxUploadBytes)
+	}
+	if r.Body == nil {
+		return s.invalid(Issue{In: InForm, Code: codeEmpty})
+	}
+	if d, ok := deadliner(w); ok && s.ReadTimeout > 0 && d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) == nil {
+		defer func() { _ = d.SetReadDeadline(time.Time{}) }()
+	}
+	body := &capped{r: r.Body, left: s.MaxUploadBytes}
+	parts := multipart.NewReader(body, params["boundary"])
+	for count := 1; ; count++ {
+		part, err := parts.NextRawPart()
+		if err == io.EOF { //nolint:errorlint // NextRawPart returns it bare
+			break
+		}
+		if err != nil {
+			return s.torn(w, r, err)
+		}
+		if count > s.MaxParts {
+			return s.invalid(Issue{In: InForm, Code: codeParts})
+		}
+		if e := f.part(part); e != nil {
+			return e
+		} else if body.err != nil {
+			return s.torn(w, r, body.err)
+		}
+	}
+	// Whatever follows the last boundary counts too.
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return s.torn(w, r, err)
+	}
+	return f.done()
+}
+
+// torn maps an error of reading parts.
+func (s *settings) torn(w http.ResponseWriter, r *http.Request, err error) *Error {
+	e := s.unread(w, r, err, s.MaxUploadBytes)
+	if e.Code == codeBodyUnreadable {
+		e = s.invalid(Issue{In: InForm, Code: codeForm})
+		e.cause = err
+	}
+	return e
+}
+
+// capped refuses to read past its limit, and remembers why it stopped.
+type capped struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	if int64(len(p)) > c.left+1 {
+		p = p[:c.left+1]
+	}
+	n, err := c.r.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		c.err = errTooLarge
+		return 0, c.err
+	}
+	if err != nil && err != io.EOF { //nolint:errorlint // Read returns it bare
+		c.err = err
+	}
+	return n, err
+}
+
+// part takes one part.
+func (f *filler) part(p *multipart.Part) *Error {
+	disposition, params, err := mime.ParseMediaType(p.Header.Get("Content-Disposition"))
+	name := params["name"]
+	if err != nil || disposition != "form-data" || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 || encoded(p) {
+		f.add("", codeForm, "")
+		return nil
+	}
+	at := f.plan.find(name)
+	if at < 0 {
+		f.unknown(name)
+		return nil
+	}
+	fileName, isFile := params["filename"]
+	q := &f.plan.list[at]
+	switch {
+	case isFile != (q.file != nil):
+		f.seen.Add(at)
+		want := "string"
+		if q.file != nil {
+			want = "file"
+		}
+		f.add(name, codeType, want)
+		return nil
+	case isFile:
+		return f.file(p, at, fileName)
+	}
+	text, e := f.content(p, f.s.MaxBytes, codeBodyTooLarge, name)
+	if e != nil || text == nil {
+		return e
+	}
+	f.set(at, string(text))
+	return nil
+}
+
+// encoded reports whether a part is in a transfer encoding that changes bytes.
+func encoded(p *multipart.Part) bool {
+	switch strings.ToLower(p.Header.Get("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+		return false
+	default:
+		return true
+	}
+}
+
+// content reads a part, at most limit bytes. It returns nil when the body tore.
+func (f *filler) content(p *multipart.Part, limit int64, code, name string) ([]byte, *Error) {
+	data, err := io.ReadAll(io.LimitReader(p, limit+1))
+	if err != nil {
+		if !errors.Is(err, errTooLarge) {
+			f.add(name, codeForm, "")
+		}
+		return nil, nil
+	}
+	if int64(len(data)) > limit {
+		e := f.s.fail(http.StatusRequestEntityTooLarge, code, nil)
+		e.Issues = []Issue{{In: InForm, Name: name, Code: code}}
+		return nil, e
+	}
+	return data, nil
+}
+
+func (f *filler) file(p *multipart.Part, at int, fileName string) *Error {
+	q := &f.plan.list[at]
+	limit := q.file.max
+	if limit == 0 {
+		limit = f.s.MaxFileBytes
+	}
+	data, e := f.content(p, limit, codeFileTooLarge, q.name)
+	if e != nil || data == nil {
+		return e
+	}
+	if fileName == "" && len(data) == 0 {
+		return nil // what browsers send when no file was chosen
+	}
+	if first := f.seen.Add(at); !first && !q.list {
+		f.add(q.name, f.repeated, "")
+		return nil
+	}
+	base, ok := baseName(fileName)
+	if !ok {
+		f.add(q.name, codeCharacter, "")
+		return nil
+	}
+	file := File{Name: base, MediaType: sniff(data), Declared: mediaOf(p.Header.Get("Content-Type")), data: data}
+	if !q.file.takes(&file) {
+		f.add(q.name, codeFileType, "")
+		return nil
+	}
+	f.keep(field(f.out, q.index), q, file)
+	return nil
+}
+
+// keep stores a file in its field: a File, a *File, or a list of either.
+func (f *filler) keep(v reflect.Value, q *param, file File) {
+	if q.list {
+		if q.file.count > 0 && v.Len() >= q.file.count {
+			f.add(q.name, f.repeated, "")
+			return
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		v.Set(reflect.Append(v, item))
+		v = v.Index(v.Len() - 1)
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.ValueOf(&file))
+		return
+	}
+	v.Set(reflect.ValueOf(file))
+}
+
+// baseName reduces a client's file name to its last element, whichever system it
+// is from. Control characters and bad UTF-8 are refused.
+func baseName(name string) (string, bool) {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", false
+	}
+	name = name[strings.LastIndexAny(name, `/\:`)+1:]
+	if slices.Contains([]string{".", "..", ""}, name) {
+		return "", true
+	}
+	return name, true
+}

@@ -1,0 +1,64 @@
+package binding
+
+import (
+	"reflect"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+// Patch returns a JSON merge patch (RFC 7396) as a T, and which members it had:
+// each is absent, null or a value, which T alone cannot tell. The body is sent as
+// application/merge-patch+json or application/json. Members are judged as by
+// [JSON], but none is required outside of arrays, which a merge patch replaces as
+// a whole, and rules of the binding tag are applied only to members that are
+// present and not null.
+func Patch[T any](c *gin.Context, opts ...Options) (T, Fields, error) {
+	s := settle(c, opts)
+	started := s.clock()
+	out := new(T)
+	fields, e := s.patch(c, out)
+	s.report(c, started, e)
+	if e != nil {
+		if e.Code == codeMediaType && !c.Writer.Written() {
+			c.Writer.Header()["Accept-Patch"] = []string{"application/merge-patch+json"} // RFC 5789 section 3.1
+		}
+		var zero T
+		return zero, Fields{}, e
+	}
+	return *out, fields, nil
+}
+
+func (s *settings) patch(c *gin.Context, out any) (Fields, *Error) {
+	if s.err != nil {
+		return Fields{}, s.broken(s.err)
+	}
+	p := plans.Of(reflect.TypeOf(out).Elem())
+	if p.Err != nil {
+		return Fields{}, s.broken(p.Err)
+	}
+	if e := s.accept(c.Request.Header, func(media string) bool {
+		return media == "application/merge-patch+json" || media == "application/json"
+	}); e != nil {
+		return Fields{}, e
+	}
+	body, e := s.read(c.Writer, c.Request, s.MaxBytes)
+	if e != nil {
+		return Fields{}, e
+	}
+	defer body.free()
+	root := &member{}
+	w := &walker{s: s, data: body.bytes, patch: root}
+	if e := w.document(p); e != nil {
+		return Fields{}, e
+	}
+	if err := jsonv2.Unmarshal(body.bytes, out, s.decoding()); err != nil {
+		return Fields{}, s.refused(body.bytes, p, err)
+	}
+	if p.Normal {
+		normalize(reflect.ValueOf(out).Elem(), p.Root)
+	}
+	fields := Fields{root}
+	return fields, s.validatePart(reflect.ValueOf(out), fields)
+}

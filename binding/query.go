@@ -1,0 +1,123 @@
+package binding
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Query returns the URL's query as a T, a struct whose form tags name the
+// parameters. Names are exact; unknown parameters and a scalar given twice are
+// refused; a slice takes repetitions. Numbers are canonical decimals and
+// booleans true or false.
+func Query[T any](c *gin.Context, opts ...Options) (T, error) {
+	return bind[T](c, opts, func(s *settings, out any) *Error {
+		f, e := s.filler(InQuery, out, false)
+		if e != nil {
+			return e
+		}
+		return f.pairs(c.Request.URL.RawQuery, codeQuery)
+	})
+}
+
+// URI returns the parameters of the route as a T, a struct with uri tags. A
+// string arrives as the router decoded it: it is no path that was cleaned.
+func URI[T any](c *gin.Context, opts ...Options) (T, error) {
+	return bind[T](c, opts, func(s *settings, out any) *Error {
+		f, e := s.filler(InPath, out, false)
+		if e != nil {
+			return e
+		}
+		for i := range f.plan.list {
+			if text, ok := c.Params.Get(f.plan.list[i].name); ok {
+				f.set(i, text)
+			}
+		}
+		return f.done()
+	})
+}
+
+// Header returns header fields as a T, a struct with header tags. Other header
+// fields are never a fault; a scalar sent twice is.
+func Header[T any](c *gin.Context, opts ...Options) (T, error) {
+	return bind[T](c, opts, func(s *settings, out any) *Error {
+		f, e := s.filler(InHeader, out, false)
+		if e != nil {
+			return e
+		}
+		return f.headers(c.Request.Header)
+	})
+}
+
+// Form returns a body of type application/x-www-form-urlencoded as a T, a struct
+// with form tags, by the rules of [Query]. The URL's query is never mixed in.
+func Form[T any](c *gin.Context, opts ...Options) (T, error) {
+	return bind[T](c, opts, func(s *settings, out any) *Error {
+		f, e := s.filler(InForm, out, false)
+		if e != nil {
+			return e
+		}
+		if e := s.accept(c.Request.Header, func(media string) bool { return media == "application/x-www-form-urlencoded" }); e != nil {
+			return e
+		}
+		body, e := s.read(c.Writer, c.Request, s.MaxBytes)
+		if e != nil {
+			return e
+		}
+		defer body.free()
+		return f.pairs(string(body.bytes), codeForm)
+	})
+}
+
+// bind runs one binder: settings, the event, and the zero value on error.
+func bind[T any](c *gin.Context, opts []Options, run func(*settings, any) *Error) (T, error) {
+	s := settle(c, opts)
+	started := s.clock()
+	out := new(T)
+	e := run(s, out)
+	s.report(c, started, e)
+	if e != nil {
+		var zero T
+		return zero, e
+	}
+	return *out, nil
+}
+
+// pairs fills f from name=value pairs joined with &.
+func (f *filler) pairs(raw, malformed string) *Error {
+	count := 0
+	for piece := range strings.SplitSeq(raw, "&") {
+		if piece == "" {
+			continue
+		}
+		if count++; count > f.s.MaxParams {
+			f.issues = nil
+			f.add("", codeParams, "")
+			break
+		}
+		f.pair(piece, malformed)
+	}
+	return f.done()
+}
+
+func (f *filler) pair(piece, malformed string) {
+	rawName, rawText, _ := strings.Cut(piece, "=")
+	name, err := url.QueryUnescape(rawName)
+	if err != nil || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
+		f.add("", malformed, "")
+		return
+	}
+	text, err := url.QueryUnescape(rawText)
+	if err != nil || strings.IndexByte(piece, ';') >= 0 {
+		f.add(name, malformed, "")
+		return
+	}
+	at := f.plan.find(name)
+	if at < 0 {
+		f.unknown(name)
+		return
+	}
+	f.set(at, text)
+}

@@ -1,0 +1,189 @@
+package binding
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	gb "github.com/gin-gonic/gin/binding"
+	"github.com/go-playground/validator/v10"
+)
+
+// validate judges the values of out, a pointer, by the rules of the binding tag.
+func (s *settings) validate(in Source, out reflect.Value) *Error {
+	v := s.Validator
+	if v == nil {
+		v = gb.Validator
+	}
+	if v == nil {
+		return nil // gin's documented way to switch validation off
+	}
+	r := ruler{s: s, in: in, check: v.ValidateStruct}
+	if engine, ok := ginEngine(v); ok {
+		// The same rules without gin's extra copy of the target.
+		r.check = engine.Struct
+	}
+	return r.run(out)
+}
+
+// validatePart judges only what a merge patch brought. A validator that is not
+// built on validator.v10 cannot do that and judges the whole.
+func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
+	v := s.Validator
+	if v == nil {
+		v = gb.Validator
+	}
+	if v == nil {
+		return nil
+	}
+	r := ruler{s: s, in: InBody, check: v.ValidateStruct}
+	if engine, ok := v.Engine().(*validator.Validate); ok {
+		name := out.Type().Elem().Name() + "."
+		present := map[string]bool{}
+		for _, path := range f.Paths() {
+			for end := range len(path) {
+				if path[end] == '.' { // embedded structs on the way
+					present[path[:end]] = true
+				}
+			}
+			present[path] = true
+		}
+		r.check = func(target any) error {
+			return engine.StructFiltered(target, func(ns []byte) bool {
+				path := strings.TrimPrefix(string(ns), name)
+				// Elements of lists and maps come as a whole.
+				return !present[path] && !strings.Contains(path, "[")
+			})
+		}
+	}
+	return r.run(out)
+}
+
+func (r *ruler) run(out reflect.Value) *Error {
+	s := r.s
+	r.value(out, nil)
+	if len(r.issues) == 0 {
+		return nil
+	}
+	e := s.invalid(r.issues...)
+	e.Status, e.Truncated, e.cause = s.ValidationStatus, r.truncated, errors.Join(r.causes...)
+	if len(r.causes) == 1 {
+		e.cause = r.causes[0]
+	}
+	if e.Status == 0 {
+		e.Status = http.StatusBadRequest
+	}
+	return e
+}
+
+// ginEngine returns the engine of gin's own validator.
+func ginEngine(v gb.StructValidator) (*validator.Validate, bool) {
+	t := reflect.TypeOf(v)
+	if t.Kind() != reflect.Pointer || t.Elem().Name() != "defaultValidator" || t.Elem().PkgPath() != ginBinding {
+		return nil, false
+	}
+	engine, ok := v.Engine().(*validator.Validate)
+	return engine, ok
+}
+
+const ginBinding = "github.com/gin-gonic/gin/binding"
+
+// ruler collects failed rules.
+type ruler struct {
+	s         *settings
+	in        Source
+	check     func(any) error
+	issues    []Issue
+	causes    []error
+	truncated bool
+}
+
+// value validates every struct that v holds: the validator itself stops at
+// top-level maps and counts errors instead of elements.
+func (r *ruler) value(v reflect.Value, path []byte) {
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return
+		}
+		if v.Elem().Kind() == reflect.Struct {
+			r.structure(v, path)
+			return
+		}
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		if v.CanAddr() {
+			v = v.Addr()
+		}
+		r.structure(v, path)
+	case reflect.Slice, reflect.Array:
+		if !holdsStructs(v.Type()) {
+			return
+		}
+		for i := range v.Len() {
+			r.value(v.Index(i), appendIndex(path, i))
+		}
+	case reflect.Map:
+		if !holdsStructs(v.Type()) {
+			return
+		}
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(keyText(a), keyText(b)) })
+		for _, key := range keys {
+			r.value(v.MapIndex(key), appendName(slices.Clone(path), keyText(key)))
+		}
+	}
+}
+
+// holdsStructs reports whether rules can sit below t.
+func holdsStructs(t reflect.Type) bool {
+	for {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			t = t.Elem()
+		default:
+			return t.Kind() == reflect.Struct
+		}
+	}
+}
+
+func (r *ruler) structure(v reflect.Value, path []byte) {
+	err := r.check(v.Interface())
+	if err == nil {
+		return
+	}
+	r.causes = append(r.causes, err)
+	var failed validator.ValidationErrors
+	if !errors.As(err, &failed) {
+		// A validator of the application's own, or a value it cannot judge.
+		r.add(Issue{In: r.in, Pointer: cut(string(path)), Code: codeRuleWithoutName})
+		return
+	}
+	for _, f := range failed {
+		r.add(r.issue(reflect.Indirect(v), path, f))
+	}
+}
+
+func (r *ruler) add(i Issue) {
+	if len(r.issues) >= r.s.MaxIssues {
+		r.truncated = true
+		return
+	}
+	r.issues = append(r.issues, i)
+}
+
+func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) Issue {
+	i := Issue{In: r.in, Rule: f.Tag(), Code: codeRulePrefix + f.Tag()}
+	inner := strings.TrimPrefix(f.StructNamespace(), root.Type().Name()+".")
+	at, parent := locate(root, inner, slices.Clone(path), r.in)
+	if r.in == InBody {
+		i.Pointer = cut(string(at))
+	} else {
+		i.Name = strings.TrimPrefix(string(at), "/")
+	}
+	i.Param = ruleParam(f, parent, r.in)
+	return i
+}

@@ -1,0 +1,311 @@
+package binding
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/ginsec/ginsec/binding/internal/plan"
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+// enter passes an opening bracket.
+func (w *walker) enter() (start int, err error) {
+	if _, err := w.dec.ReadToken(); err != nil {
+		return 0, err
+	}
+	if w.depth++; w.depth > w.s.MaxDepth {
+		w.quiet = 0
+		w.add(Issue{Code: codeDepth})
+		return 0, errStop
+	}
+	return int(w.dec.InputOffset()) - 1, nil
+}
+
+// leave passes a closing bracket.
+func (w *walker) leave() error {
+	w.depth--
+	_, err := w.dec.ReadToken()
+	return err
+}
+
+// hush walks the inside of a value that is an issue as a whole, for the limits'
+// and the syntax' sake.
+func (w *walker) hush(walk func() error) error {
+	w.quiet++
+	err := walk()
+	w.quiet--
+	return err
+}
+
+func (w *walker) object(n *plan.Node, kind plan.Kind) error {
+	start, err := w.enter()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case plan.Struct:
+		return w.members(&n.Fields)
+	case plan.Map:
+		err = w.entries(n.Elem, n.Null)
+	case plan.Any:
+		err = w.entries(nil, true)
+	case plan.Foreign:
+		err = w.entries(nil, true)
+		if err == nil {
+			w.foreign(w.data[start:w.dec.InputOffset()], n)
+		}
+	default:
+		w.mismatch(n)
+		err = w.hush(func() error { return w.entries(nil, true) })
+	}
+	return err
+}
+
+func (w *walker) array(n *plan.Node, kind plan.Kind) error {
+	start, err := w.enter()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case plan.Slice, plan.Array:
+		count, err := w.elements(n.Elem, n.Null)
+		if err == nil && kind == plan.Array && count != n.Len {
+			w.add(Issue{Code: codeLength, Expected: expected(n), Param: strconv.Itoa(n.Len)})
+		}
+		return err
+	case plan.Any:
+		_, err = w.elements(nil, true)
+	case plan.Foreign:
+		if _, err = w.elements(nil, true); err == nil {
+			w.foreign(w.data[start:w.dec.InputOffset()], n)
+		}
+	default:
+		w.mismatch(n)
+		err = w.hush(func() error {
+			_, err := w.elements(nil, true)
+			return err
+		})
+	}
+	return err
+}
+
+func (w *walker) elements(elem *plan.Node, null bool) (count int, err error) {
+	at := len(w.path)
+	defer func(outer *member) { w.patch = outer }(w.patch)
+	w.patch = nil // a merge patch replaces arrays as a whole
+	for ; ; count++ {
+		switch w.dec.PeekKind() {
+		case ']':
+			return count, w.leave()
+		case 0: // broken, which reading tells
+			_, err := w.dec.ReadToken()
+			return count, errors.Join(err, errBroken)
+		}
+		w.path = strconv.AppendInt(append(w.path, '/'), int64(count), 10)
+		err := w.value(elem, null, false)
+		w.path = w.path[:at]
+		if err != nil {
+			return count, err
+		}
+	}
+}
+
+// errBroken stands for a tokenizer that reports neither a token nor an error.
+var errBroken = errors.New("binding: broken document")
+
+// name passes a member's name.
+func (w *walker) name() (name []byte, end bool, err error) {
+	if w.dec.PeekKind() == '}' {
+		return nil, true, w.leave()
+	}
+	raw, err := w.dec.ReadValue()
+	if err != nil {
+		return nil, false, err
+	}
+	if len(raw) == 0 || raw[0] != '"' {
+		return nil, false, errBroken
+	}
+	long := len(raw)-2 > w.s.MaxStringLen
+	name, err = jsonv2.AppendUnquote(nil, raw)
+	if long {
+		w.add(Issue{Code: codeStringLen}, string(name))
+	} else if hasNUL(name) {
+		w.add(Issue{Code: codeCharacter}, string(name))
+	}
+	return name, false, err
+}
+
+func hasNUL(b []byte) bool {
+	for _, c := range b {
+		if c == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// within walks the value of the member called name, which field f takes.
+func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
+	at, outer := len(w.path), w.patch
+	w.path = appendName(w.path, string(name))
+	if w.patch = nil; w.quiet == 0 {
+		w.patch = outer.record(string(name), f)
+	}
+	if w.patch != nil {
+		w.patch.null = w.dec.PeekKind() == 'n'
+	}
+	err := walk()
+	w.path, w.patch = w.path[:at], outer
+	return err
+}
+
+func (w *walker) entries(elem *plan.Node, null bool) error {
+	seen := map[string]struct{}{}
+	for {
+		name, end, err := w.name()
+		if end || err != nil {
+			return err
+		}
+		if _, twice := seen[string(name)]; twice {
+			w.add(Issue{Code: codeDuplicate}, string(name))
+		}
+		seen[string(name)] = struct{}{}
+		if err := w.within(name, nil, func() error { return w.value(elem, null, false) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *walker) members(f *plan.Fields) error {
+	seen := plan.NewSet(len(f.List))
+	var strangers map[string]struct{}
+	next := 0
+	for {
+		name, end, err := w.name()
+		if err != nil {
+			return err
+		}
+		if end {
+			w.missing(f, seen)
+			return nil
+		}
+		at := f.Find(name, next)
+		if at < 0 || f.List[at].Hidden {
+			if strangers == nil {
+				strangers = map[string]struct{}{}
+			}
+			if err := w.stranger(name, strangers, at >= 0); err != nil {
+				return err
+			}
+			continue
+		}
+		next = at + 1
+		if !seen.Add(at) {
+			w.add(Issue{Code: codeDuplicate}, string(name))
+		}
+		field := &f.List[at]
+		err = w.within(name, field, func() error { return w.member(field) })
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (w *walker) member(f *plan.Field) error {
+	if f.ReadOnly {
+		w.add(Issue{Code: codeReadOnly})
+		return w.hush(func() error { return w.value(nil, true, false) })
+	}
+	null := f.Null
+	if w.patch != nil && !f.Nullable && needed(f) {
+		null = false // in a merge patch null removes
+	}
+	return w.value(f.Node, null, f.Quoted)
+}
+
+// needed reports whether a field must not be removed.
+func needed(f *plan.Field) bool {
+	first, _, _ := strings.Cut(f.Tag.Get("binding"), ",")
+	return f.Required || first == "required"
+}
+
+// stranger walks a member the target does not name. A Go field without a tag is
+// never to be set, so its name is refused even where others are ignored.
+func (w *walker) stranger(name []byte, seen map[string]struct{}, hidden bool) error {
+	if hidden || !w.s.AllowUnknown {
+		w.add(Issue{Code: codeUnknown}, string(name))
+	}
+	if _, twice := seen[string(name)]; twice {
+		w.add(Issue{Code: codeDuplicate}, string(name))
+	}
+	seen[string(name)] = struct{}{}
+	return w.hush(func() error {
+		return w.within(name, nil, func() error { return w.value(nil, true, false) })
+	})
+}
+
+// missing lists the required members that the current object lacks. In a merge
+// patch absence means "leave as it is", but not within arrays, which it replaces.
+func (w *walker) missing(f *plan.Fields, seen plan.Set) {
+	need := f.Required
+	if w.s.RequireAll {
+		need = f.All
+	}
+	if w.patch != nil {
+		return
+	}
+	seen.Missing(need, func(i int) {
+		w.add(Issue{Code: codeMissing, Expected: expected(f.List[i].Node)}, f.List[i].Name)
+	})
+}
+
+// foreign lets a type that decodes itself judge a value.
+func (w *walker) foreign(raw []byte, n *plan.Node) {
+	if w.quiet > 0 {
+		return
+	}
+	if k := n.Kind; raw[0] != '"' && (k == plan.Text || k == plan.Bytes) {
+		w.mismatch(n)
+		return
+	}
+	err := jsonv2.Unmarshal(raw, reflect.New(n.Type).Interface(), w.s.decoding())
+	if err == nil {
+		return
+	}
+	at := len(w.path)
+	var semantic *jsonv2.SemanticError
+	if errors.As(err, &semantic) {
+		w.path = append(w.path, semantic.JSONPointer...)
+	}
+	issue := Issue{Code: codeValue, Expected: expected(n)}
+	if n.Kind == plan.Bytes && n.Len > 0 {
+		issue.Param = strconv.Itoa(n.Len)
+	}
+	w.add(issue)
+	w.path = w.path[:at]
+}
+
+// expected names what a target takes, in JSON's words.
+func expected(n *plan.Node) string {
+	if n == nil {
+		return ""
+	}
+	switch n.Kind {
+	case plan.Bool:
+		return "boolean"
+	case plan.String, plan.Bytes, plan.Text:
+		return "string"
+	case plan.Int, plan.Uint:
+		return "integer"
+	case plan.Float:
+		return "number"
+	case plan.Struct, plan.Map:
+		return "object"
+	case plan.Slice, plan.Array:
+		return "array"
+	default:
+		return ""
+	}
+}
