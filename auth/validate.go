@@ -1,0 +1,227 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// faults collects the mistakes of a Config.
+type faults []error
+
+func (f *faults) add(field, reason string) {
+	*f = append(*f, &ConfigError{Field: field, Reason: reason})
+}
+
+// blank reports whether s is empty or has white space at its ends, which no claim
+// of a sane issuer has and every typing mistake does.
+func blank(s string) bool { return s == "" || strings.TrimSpace(s) != s }
+
+func (f *faults) names(field string, list []string) {
+	for i, s := range list {
+		if blank(s) {
+			f.add(fmt.Sprintf("%s[%d]", field, i), "is blank or has white space at its ends")
+		}
+	}
+}
+
+// duration replaces zero by standard and refuses what is beyond limit.
+func (f *faults) duration(field string, d *time.Duration, standard, limit time.Duration) {
+	switch {
+	case *d == 0:
+		*d = standard
+	case *d > limit:
+		f.add(field, "is longer than "+limit.String())
+	}
+}
+
+// positive is duration for what cannot be off.
+func (f *faults) positive(field string, d *time.Duration, standard, limit time.Duration) {
+	if *d < 0 {
+		f.add(field, "is negative")
+	}
+	f.duration(field, d, standard, limit)
+}
+
+// prepare checks cfg and fills in its defaults.
+func (cfg *Config) prepare() error {
+	var f faults
+	f.issuers(cfg)
+	if len(cfg.Audiences) == 0 {
+		f.add("Audiences", "is required")
+	}
+	f.names("Audiences", cfg.Audiences)
+	f.names("RequiredClaims", cfg.RequiredClaims)
+	f.names("ClientIDs", cfg.ClientIDs)
+	f.names("ScopeClaims", cfg.ScopeClaims)
+	for name, value := range cfg.RequiredValues {
+		if blank(name) || value == "" {
+			f.add("RequiredValues", "has a blank name or value")
+		}
+	}
+	f.tokens(cfg)
+	f.keySets(&cfg.JWKS)
+	f.responses(cfg)
+	f.proofs(cfg)
+	if cfg.Cache.Entries == 0 {
+		cfg.Cache.Entries = 10_000
+	}
+	f.positive("Cache.TTL", &cfg.Cache.TTL, 5*time.Minute, time.Hour)
+	return errors.Join(f...)
+}
+
+func (f *faults) tokens(cfg *Config) {
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = defaultAlgorithms
+	}
+	for i, name := range cfg.Algorithms {
+		if algorithmNamed(name) == nil {
+			f.add(fmt.Sprintf("Algorithms[%d]", i), "is not an asymmetric signature algorithm known here")
+		}
+	}
+	if len(cfg.Types) == 0 {
+		cfg.Types = []string{"", "JWT", "at+jwt"}
+	}
+	for i, typ := range cfg.Types {
+		if strings.TrimSpace(typ) != typ || strings.Contains(typ, ";") {
+			f.add(fmt.Sprintf("Types[%d]", i), "has white space or parameters")
+		}
+	}
+	switch cfg.Profile {
+	case 0:
+	case RFC9068:
+		cfg.Types = []string{"at+jwt"}
+		cfg.RequiredClaims = append([]string{"client_id", "jti"}, cfg.RequiredClaims...)
+	default:
+		f.add("Profile", "is unknown")
+	}
+	if len(cfg.ScopeClaims) == 0 {
+		cfg.ScopeClaims = []string{"scope", "scp"}
+	}
+	if cfg.AudienceClaim == "" {
+		cfg.AudienceClaim = "aud"
+	}
+	f.duration("Leeway", &cfg.Leeway, 30*time.Second, 5*time.Minute)
+	cfg.Leeway = max(cfg.Leeway, 0)
+	f.duration("MaxTokenAge", &cfg.MaxTokenAge, 24*time.Hour, 100*365*24*time.Hour)
+	switch {
+	case cfg.MaxTokenBytes == 0:
+		cfg.MaxTokenBytes = 16 << 10
+	case cfg.MaxTokenBytes < 0 || cfg.MaxTokenBytes > 1<<20:
+		f.add("MaxTokenBytes", "is negative or more than 1 MiB")
+	}
+}
+
+func (f *faults) keySets(j *JWKSConfig) {
+	f.positive("JWKS.Refresh", &j.Refresh, 10*time.Minute, 24*time.Hour)
+	f.positive("JWKS.Cooldown", &j.Cooldown, 10*time.Second, time.Hour)
+	f.duration("JWKS.MaxStale", &j.MaxStale, 2*time.Hour, 7*24*time.Hour)
+	j.MaxStale = max(j.MaxStale, 0)
+	f.positive("JWKS.Timeout", &j.Timeout, 5*time.Second, time.Minute)
+	f.positive("JWKS.Wait", &j.Wait, 2*time.Second, time.Minute)
+	if j.MaxBytes == 0 {
+		j.MaxBytes = 512 << 10
+	}
+	if j.MaxBytes < 0 || j.MaxBytes > 16<<20 {
+		f.add("JWKS.MaxBytes", "is negative or more than 16 MiB")
+	}
+	if j.MaxKeys == 0 {
+		j.MaxKeys = 100
+	}
+	if j.MaxKeys < 0 || j.MaxKeys > 1000 {
+		f.add("JWKS.MaxKeys", "is negative or more than 1000")
+	}
+}
+
+func (f *faults) issuers(cfg *Config) {
+	if len(cfg.Issuers) == 0 {
+		f.add("Issuers", "is required")
+	}
+	urls, spaces := map[string]bool{}, map[string]bool{}
+	for i, iss := range cfg.Issuers {
+		field := fmt.Sprintf("Issuers[%d].", i)
+		f.issuer(field, iss, &cfg.JWKS)
+		if urls[iss.URL] {
+			f.add(field+"URL", "is listed twice")
+		}
+		urls[iss.URL] = true
+		if len(cfg.Issuers) > 1 && (iss.Namespace == "" || spaces[iss.Namespace]) {
+			f.add(field+"Namespace", "is required and must differ with several issuers")
+		}
+		spaces[iss.Namespace] = true
+	}
+}
+
+func (f *faults) issuer(field string, iss Issuer, j *JWKSConfig) {
+	if reason := urlFault(iss.URL, j.InsecureAllowLoopback); reason != "" {
+		f.add(field+"URL", reason)
+	} else if strings.ContainsAny(iss.URL, "?#") {
+		f.add(field+"URL", "has a query or a fragment")
+	}
+	if iss.JWKSURL != "" {
+		if reason := urlFault(iss.JWKSURL, j.InsecureAllowLoopback); reason != "" {
+			f.add(field+"JWKSURL", reason)
+		}
+		if iss.JWKS != nil {
+			f.add(field+"JWKS", "and JWKSURL are both set")
+		}
+	}
+	if strings.Contains(iss.Namespace, ":") || strings.TrimSpace(iss.Namespace) != iss.Namespace {
+		f.add(field+"Namespace", "has a colon or white space at its ends")
+	}
+	f.names(field+"Audiences", iss.Audiences)
+}
+
+func (f *faults) responses(cfg *Config) {
+	for _, r := range cfg.Realm {
+		if r < 0x20 || r > 0x7e {
+			f.add("Realm", "has characters outside printable ASCII")
+			break
+		}
+	}
+	if cfg.Resource != "" {
+		if reason := urlFault(cfg.Resource, cfg.JWKS.InsecureAllowLoopback); reason != "" {
+			f.add("Resource", reason)
+		} else if strings.Contains(cfg.Resource, "#") {
+			f.add("Resource", "has a fragment")
+		}
+	}
+}
+
+// urlFault says what is wrong with an absolute https URL; "" when nothing is.
+func urlFault(raw string, loopback bool) string {
+	if blank(raw) {
+		return "is blank or has white space at its ends"
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" {
+		return "is not an absolute URL"
+	}
+	if u.User != nil {
+		return "holds credentials"
+	}
+	switch {
+	case u.Scheme == "https":
+		return ""
+	case u.Scheme == "http" && loopback && isLoopback(u.Host):
+		return ""
+	default:
+		return "must be https"
+	}
+}
+
+// isLoopback reports whether host, with or without a port, is this machine.
+func isLoopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && a.Unmap().IsLoopback()
+}
