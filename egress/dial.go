@@ -1,0 +1,168 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// control judges at the socket; its form is net.Dialer's ControlContext.
+type control = func(ctx context.Context, network, address string, conn syscall.RawConn) error
+
+// connector connects to an address that has been judged.
+type connector func(ctx context.Context, network string, to netip.AddrPort, check control) (net.Conn, error)
+
+func dialTCP(ctx context.Context, network string, to netip.AddrPort, check control) (net.Conn, error) {
+	d := net.Dialer{ControlContext: check, FallbackDelay: -1}
+	return d.DialContext(ctx, network, to.String())
+}
+
+// DialContext connects to host:port under the policy, for protocols other than HTTP
+// (gRPC, WebSocket, SMTP): it judges the host, the port, every address of the name and
+// the socket. network is "tcp", "tcp4" or "tcp6". The connection itself has no budget.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	start := time.Now()
+	conn, err := c.dial(ctx, network, address)
+	if err != nil {
+		failure := asError(err)
+		c.record(ctx, start, failure)
+		return nil, failure
+	}
+	c.record(ctx, start, nil)
+	return conn, nil
+}
+
+// dial is what the transport calls; the exchange records its outcome.
+func (c *Client) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	defer failClosed(&err)
+	own, err := c.ready()
+	if err != nil {
+		return nil, err
+	}
+	h, addrs, refused := c.destinations(ctx, network, address, own)
+	if refused != nil {
+		if !c.reports(refused) {
+			return nil, refused
+		}
+		c.record(ctx, time.Now(), refused)
+		return (&net.Dialer{Timeout: c.rules.DialTimeout}).DialContext(ctx, network, address)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.rules.DialTimeout)
+	defer cancel()
+	conn, failure := c.race(ctx, addrs, func(_ context.Context, network, address string, _ syscall.RawConn) error {
+		if bad := c.socket(network, address, h.internal); bad != nil {
+			return bad
+		}
+		return nil
+	})
+	if failure != nil {
+		failure.Host = h.name
+		return nil, failure
+	}
+	return conn, nil
+}
+
+// destinations judges a dial's host and port, and returns the addresses to try.
+func (c *Client) destinations(ctx context.Context, network, address string, own ownAddresses) (host, []netip.AddrPort, *Error) {
+	if network != "tcp" && network != "tcp4" && network != "tcp6" {
+		return host{}, nil, blocked(ruleNetwork, "")
+	}
+	name, port, ok := splitAddress(address)
+	if !ok {
+		return host{}, nil, blocked(rulePort, "")
+	}
+	h, refused := c.rules.endpoint(name, port, own)
+	if refused != nil {
+		return h, nil, refused
+	}
+	addrs, refused := c.resolve(ctx, h, port, own)
+	if refused != nil {
+		return h, nil, refused
+	}
+	to := make([]netip.AddrPort, 0, len(addrs))
+	for _, a := range interleave(addrs) {
+		if a.Is4() && network != "tcp6" || a.Is6() && network != "tcp4" {
+			to = append(to, netip.AddrPortFrom(a, port))
+		}
+	}
+	if len(to) == 0 {
+		return h, nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
+	}
+	return h, to[:min(len(to), c.rules.MaxDials)], nil
+}
+
+// resolve returns a host's addresses, all of which have been judged: one bad one
+// refuses the name, so that an attacker gains nothing by mixing.
+func (c *Client) resolve(ctx context.Context, h host, port uint16, own ownAddresses) ([]netip.Addr, *Error) {
+	if h.addr.IsValid() {
+		return []netip.Addr{h.addr}, nil // judged as part of the endpoint
+	}
+	answers, failure := c.lookup(ctx, h.name)
+	if failure != nil {
+		failure.Host = h.name
+		return nil, failure
+	}
+	addrs := make([]netip.Addr, 0, len(answers))
+	for _, a := range answers {
+		if j := c.rules.connection(a, port, h.internal, own); !j.ok() {
+			return nil, &Error{Kind: kindBlocked, Rule: j.rule, Host: h.name, Addr: j.addr}
+		}
+		if a = a.Unmap(); !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
+	}
+	return addrs, nil
+}
+
+// lookup asks for the rooted name, so that no search list turns it into a neighbour.
+// The resolver runs by itself: one that ignores its context must not hold the caller.
+func (c *Client) lookup(ctx context.Context, name string) ([]netip.Addr, *Error) {
+	type answer struct {
+		addrs []netip.Addr
+		err   error
+	}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, c.rules.DNSTimeout)
+	defer cancel()
+	done := make(chan answer, 1)
+	go func() {
+		var a answer
+		defer func() {
+			if p := recover(); p != nil {
+				a = answer{err: &Error{Kind: kindBlocked, Rule: rulePanic, Err: fmt.Errorf("panic: %v", p)}}
+			}
+			done <- a
+		}()
+		a.addrs, a.err = c.rules.Resolver.LookupNetIP(ctx, "ip", name+".")
+	}()
+	select {
+	case a := <-done:
+		return a.addrs, lookupFailure(parent, ctx, a.err)
+	case <-ctx.Done():
+		return nil, lookupFailure(parent, ctx, ctx.Err())
+	}
+}
+
+func lookupFailure(parent, ctx context.Context, err error) *Error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return asError(err)
+	case parent.Err() != nil:
+		return interrupted(parent, ruleTotalTime)
+	case ctx.Err() != nil:
+		return &Error{Kind: kindTimeout, Rule: ruleDNSTime, Err: err}
+	default:
+		return &Error{Kind: kindDNS, Rule: ruleLookup, Err: err}
+	}
+}

@@ -1,0 +1,68 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ginsec/ginsec/audit"
+)
+
+// record writes one decision down. What the network did to an allowed request is an
+// allow event with the kind as its reason and the cause.
+func (c *Client) record(ctx context.Context, start time.Time, failure *Error) {
+	if c == nil || c.rules == nil {
+		return
+	}
+	verdict, reason := audit.Allow, "allowed"
+	if failure != nil {
+		verdict, reason = c.verdict(failure), failure.Rule
+	}
+	if !audit.Wanted(ctx, c.rules.Audit, verdict) {
+		return
+	}
+	e := audit.Event{Control: "egress", Verdict: verdict, Reason: reason, Duration: time.Since(start)}
+	if failure != nil {
+		e.Err = errors.New(failure.Detail())
+	}
+	c.rules.Audit.Record(ctx, e)
+}
+
+func (c *Client) verdict(failure *Error) audit.Verdict {
+	switch failure.Kind {
+	case kindBlocked, kindRedirect:
+		if c.reports(failure) {
+			return audit.Report
+		}
+		return audit.Deny
+	case kindTooLarge:
+		if c.rules.ReportOnly && failure.Rule == ruleBody {
+			return audit.Report
+		}
+		return audit.Deny
+	case kindTimeout:
+		return audit.Deny
+	case kindDNS:
+		return audit.Error
+	default:
+		return audit.Allow
+	}
+}
+
+// reports says that a refusal is only to be reported. A client that cannot be used
+// and a broken resolver are no refusals by a rule.
+func (c *Client) reports(e *Error) bool {
+	if c == nil || c.rules == nil || !c.rules.ReportOnly || e.Rule == ruleClosed || e.Rule == rulePanic {
+		return false
+	}
+	return e.Kind == kindBlocked || e.Kind == kindRedirect
+}
+
+// reportsBody reports a body over the limit once and says whether it may pass.
+func (c *Client) reportsBody(x *exchange, tooLarge *Error) bool {
+	if !c.rules.ReportOnly {
+		return false
+	}
+	c.record(x.req.Context(), x.start, tooLarge)
+	return true
+}

@@ -1,0 +1,164 @@
+package egress
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const maxURL = 8192
+
+// target is a URL's judged place: what decides the connection, and nothing else.
+type target struct {
+	host
+	scheme string
+	port   uint16
+}
+
+// authority is host and port as they stand in the URL and the Host header: the
+// scheme's own port is left out.
+func (t target) authority() string {
+	if t.scheme == "http" && t.port == 80 || t.scheme == "https" && t.port == 443 {
+		return t.String()
+	}
+	return t.String() + ":" + strconv.Itoa(int(t.port))
+}
+
+// parse judges a URL's text and then its place.
+func (r *rules) parse(raw string, own ownAddresses) (*url.URL, target, *Error) {
+	if rule := gate(raw); rule != "" {
+		return nil, target{}, blocked(rule, "")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, target{}, blocked(ruleSyntax, "")
+	}
+	t, refused := r.place(u, own)
+	return u, t, refused
+}
+
+// gate refuses what parsers disagree about, before any of them sees it.
+func gate(raw string) string {
+	if len(raw) > maxURL {
+		return ruleLength
+	}
+	for i := range len(raw) {
+		if c := raw[i]; c <= 0x20 || c == 0x7f || c == '\\' {
+			return ruleCharacter
+		}
+	}
+	return ""
+}
+
+// place judges a parsed URL, whoever parsed or built it.
+func (r *rules) place(u *url.URL, own ownAddresses) (target, *Error) {
+	t := target{scheme: strings.ToLower(u.Scheme)}
+	if u.Opaque != "" || u.Host == "" {
+		return t, blocked(ruleSyntax, "")
+	}
+	if gate(u.RawQuery) != "" || gate(u.Path) == ruleLength {
+		return t, blocked(ruleCharacter, "")
+	}
+	if !r.schemes[t.scheme] {
+		return t, blocked(ruleScheme, "")
+	}
+	if u.User != nil && !r.AllowUserinfo {
+		return t, blocked(ruleUserinfo, "")
+	}
+	name, port, ok := splitPort(u.Host)
+	if !ok {
+		return t, blocked(rulePort, "")
+	}
+	if t.port = port; port == 0 {
+		t.port = 80
+		if t.scheme == "https" {
+			t.port = 443
+		}
+	}
+	var refused *Error
+	t.host, refused = r.endpoint(name, t.port, own)
+	return t, refused
+}
+
+// splitPort takes the port off an authority. An empty one is 0, for the default.
+func splitPort(authority string) (name string, port uint16, ok bool) {
+	colon := strings.LastIndexByte(authority, ':')
+	if colon < 0 || strings.IndexByte(authority[colon:], ']') >= 0 {
+		return authority, 0, true
+	}
+	name, digits := authority[:colon], authority[colon+1:]
+	if digits == "" {
+		return name, 0, true
+	}
+	port, ok = parsePort(digits)
+	return name, port, ok
+}
+
+func parsePort(s string) (uint16, bool) {
+	if s == "" || len(s) > 5 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 10, 16) // digits only: no sign
+	return uint16(n), err == nil && n != 0
+}
+
+// endpoint judges a host as it stands in a URL, with its port. It is all that can
+// be said without asking a name server.
+func (r *rules) endpoint(name string, port uint16, own ownAddresses) (host, *Error) {
+	h, rule := canonicalHost(name)
+	if rule != "" {
+		return h, blocked(rule, "")
+	}
+	if r.deny.has(h.name) {
+		return h, blocked(ruleHostDenied, h.name)
+	}
+	if h.addr.IsValid() {
+		return h, r.literal(h, port, own)
+	}
+	if !r.ports[port] && !r.pairPorts[port] {
+		return h, blocked(rulePort, h.name)
+	}
+	h.internal = r.internal.has(h.name)
+	switch {
+	case h.internal:
+		return h, nil
+	case specialUse(h.name):
+		return h, blocked(ruleSpecialUse, h.name)
+	case strings.IndexByte(h.name, '.') < 0:
+		return h, blocked(ruleSingleLabel, h.name)
+	case !r.hosts.empty() && !r.hosts.has(h.name):
+		return h, blocked(ruleHostNotListed, h.name)
+	}
+	return h, nil
+}
+
+func (r *rules) literal(h host, port uint16, own ownAddresses) *Error {
+	if r.pairs[netip.AddrPortFrom(h.addr, port)] {
+		return nil
+	}
+	if j := r.connection(h.addr, port, false, own); !j.ok() {
+		return &Error{Kind: kindBlocked, Rule: j.rule, Host: h.name, Addr: j.addr}
+	}
+	if !r.hosts.empty() && !r.hosts.has(h.name) {
+		return blocked(ruleHostNotListed, h.name)
+	}
+	return nil
+}
+
+// splitAddress reads the host:port of a dial. The host may lack the brackets that
+// net.JoinHostPort puts around an IPv6 address.
+func splitAddress(address string) (name string, port uint16, ok bool) {
+	name, digits, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, false
+	}
+	if port, ok = parsePort(digits); !ok {
+		return "", 0, false
+	}
+	if strings.IndexByte(name, ':') >= 0 {
+		name = "[" + name + "]"
+	}
+	return name, port, true
+}
