@@ -56,9 +56,11 @@ var errTooLarge = errors.New("binding: body too large")
 func (b *buffer) fill(r io.Reader, announced, limit int64) error {
 	for {
 		if len(b.bytes) == cap(b.bytes) {
-			room := int64(4 * cap(b.bytes))
-			if announced >= int64(len(b.bytes)) && announced < room {
-				room = announced + 1
+			room := int64(16 * cap(b.bytes))
+			if announced < 0 {
+				room = int64(2 * cap(b.bytes))
+			} else if announced >= int64(len(b.bytes)) && announced < room {
+				room = announced + 1 // one more than the end, where reading learns of it
 			}
 			grown := make([]byte, len(b.bytes), min(room, limit+1))
 			copy(grown, b.bytes)
@@ -69,7 +71,7 @@ func (b *buffer) fill(r io.Reader, announced, limit int64) error {
 		if int64(len(b.bytes)) > limit {
 			return errTooLarge
 		}
-		if err == io.EOF { //nolint:errorlint // Read returns it bare
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {

@@ -64,7 +64,7 @@ func (l *linter) plan(t reflect.Type) {
 		return
 	}
 	for _, e := range joined.Unwrap() {
-		var f *plan.Fault
+		var f *plan.FaultError
 		if errors.As(e, &f) {
 			l.add(f.Type, f.Field, f.Err.Error())
 		} else {

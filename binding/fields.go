@@ -20,11 +20,11 @@ type member struct {
 
 // record adds the member called name to the object in m, if there is a patch to
 // record.
-func (m *member) record(name string, f *plan.Field) *member {
+func (m *member) record(name []byte, f *plan.Field) *member {
 	if m == nil {
 		return nil
 	}
-	inner := &member{name: name}
+	inner := &member{name: string(name)}
 	if f != nil {
 		inner.goPath = f.GoPath
 	}

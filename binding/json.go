@@ -94,7 +94,7 @@ func (s *settings) refused(data []byte, p *plan.Result, err error) *Error {
 	issue := Issue{In: InBody, Code: codeValue}
 	var semantic *jsonv2.SemanticError
 	if errors.As(err, &semantic) {
-		issue.Pointer = cut(string(semantic.JSONPointer))
+		issue.Pointer = cut(semantic.JSONPointer)
 	}
 	e := s.invalid(issue)
 	e.cause = err

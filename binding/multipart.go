@@ -51,7 +51,7 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 	parts := multipart.NewReader(body, params["boundary"])
 	for count := 1; ; count++ {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // NextRawPart returns it bare
+		if err == io.EOF {
 			break
 		}
 		if err != nil {
@@ -102,7 +102,7 @@ func (c *capped) Read(p []byte) (int, error) {
 		c.err = errTooLarge
 		return 0, c.err
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // Read returns it bare
+	if err != nil && err != io.EOF {
 		c.err = err
 	}
 	return n, err
@@ -114,7 +114,7 @@ func (f *filler) part(p *multipart.Part) *Error {
 	name := params["name"]
 	if err != nil || disposition != "form-data" || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 || encoded(p) {
 		f.add("", codeForm, "")
-		return nil
+		return nil //nolint:nilerr // it became an issue
 	}
 	at := f.plan.find(name)
 	if at < 0 {
@@ -156,11 +156,12 @@ func encoded(p *multipart.Part) bool {
 // content reads a part, at most limit bytes. It returns nil when the body tore.
 func (f *filler) content(p *multipart.Part, limit int64, code, name string) ([]byte, *Error) {
 	data, err := io.ReadAll(io.LimitReader(p, limit+1))
-	if err != nil {
-		if !errors.Is(err, errTooLarge) {
-			f.add(name, codeForm, "")
-		}
+	switch {
+	case errors.Is(err, errTooLarge): // the caller sees it on the body
 		return nil, nil
+	case err != nil:
+		f.add(name, codeForm, "")
+		return nil, nil //nolint:nilerr // it became an issue
 	}
 	if int64(len(data)) > limit {
 		e := f.s.fail(http.StatusRequestEntityTooLarge, code, nil)

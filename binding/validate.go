@@ -159,7 +159,7 @@ func (r *ruler) structure(v reflect.Value, path []byte) {
 	var failed validator.ValidationErrors
 	if !errors.As(err, &failed) {
 		// A validator of the application's own, or a value it cannot judge.
-		r.add(Issue{In: r.in, Pointer: cut(string(path)), Code: codeRuleWithoutName})
+		r.add(Issue{In: r.in, Pointer: cut(path), Code: codeRuleWithoutName})
 		return
 	}
 	for _, f := range failed {
@@ -180,7 +180,7 @@ func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) I
 	inner := strings.TrimPrefix(f.StructNamespace(), root.Type().Name()+".")
 	at, parent := locate(root, inner, slices.Clone(path), r.in)
 	if r.in == InBody {
-		i.Pointer = cut(string(at))
+		i.Pointer = cut(at)
 	} else {
 		i.Name = strings.TrimPrefix(string(at), "/")
 	}

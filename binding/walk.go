@@ -25,6 +25,7 @@ type walker struct {
 	values    int
 	quiet     int // above 0 below a value that is an issue as a whole
 	text      []byte
+	nameText  []byte
 	patch     *member // the current object of a merge patch; nil elsewhere and within arrays
 }
 
@@ -78,8 +79,13 @@ func preamble(data []byte) string {
 	return ""
 }
 
-// add lists a fault of the current value, or of the member called name in it.
-func (w *walker) add(i Issue, name ...string) {
+// add lists a fault of the current value.
+func (w *walker) add(i Issue) { w.list(i, nil, false) }
+
+// addAt lists a fault of the member called name in the current value.
+func (w *walker) addAt(i Issue, name []byte) { w.list(i, name, true) }
+
+func (w *walker) list(i Issue, name []byte, inner bool) {
 	if w.quiet > 0 {
 		return
 	}
@@ -89,10 +95,10 @@ func (w *walker) add(i Issue, name ...string) {
 	}
 	i.In = InBody
 	at := len(w.path)
-	for _, n := range name {
-		w.path = appendName(w.path, n)
+	if inner {
+		w.path = appendName(w.path, name)
 	}
-	i.Pointer = cut(string(w.path))
+	i.Pointer = cut(w.path)
 	w.path = w.path[:at]
 	w.issues = append(w.issues, i)
 }
@@ -100,20 +106,20 @@ func (w *walker) add(i Issue, name ...string) {
 const maxPointer = 256
 
 // cut shortens a pointer to what a response may carry.
-func cut(pointer string) string {
+func cut[T ~string | ~[]byte](pointer T) string {
 	if len(pointer) <= maxPointer {
-		return pointer
+		return string(pointer)
 	}
 	end := maxPointer
 	for end > 0 && !utf8.RuneStart(pointer[end]) {
 		end--
 	}
-	return pointer[:end]
+	return string(pointer[:end])
 }
 
 // appendName appends a reference token (RFC 6901 section 3). A name that will be
 // cut anyway is not copied whole.
-func appendName(path []byte, name string) []byte {
+func appendName[T ~string | ~[]byte](path []byte, name T) []byte {
 	path = append(path, '/')
 	for i := 0; i < len(name) && i <= maxPointer; i++ {
 		switch c := name[i]; c {

@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
 	"reflect"
 	"strconv"
@@ -115,7 +117,7 @@ func (w *walker) elements(elem *plan.Node, null bool) (count int, err error) {
 // errBroken stands for a tokenizer that reports neither a token nor an error.
 var errBroken = errors.New("binding: broken document")
 
-// name passes a member's name.
+// name passes a member's name, which stays valid up to the next one.
 func (w *walker) name() (name []byte, end bool, err error) {
 	if w.dec.PeekKind() == '}' {
 		return nil, true, w.leave()
@@ -128,30 +130,34 @@ func (w *walker) name() (name []byte, end bool, err error) {
 		return nil, false, errBroken
 	}
 	long := len(raw)-2 > w.s.MaxStringLen
-	name, err = jsonv2.AppendUnquote(nil, raw)
+	name, err = jsonv2.AppendUnquote(w.nameText[:0], raw)
+	w.nameText = name
 	if long {
-		w.add(Issue{Code: codeStringLen}, string(name))
-	} else if hasNUL(name) {
-		w.add(Issue{Code: codeCharacter}, string(name))
+		w.addAt(Issue{Code: codeStringLen}, name)
+	} else if bytes.IndexByte(name, 0) >= 0 {
+		w.addAt(Issue{Code: codeCharacter}, name)
 	}
 	return name, false, err
 }
 
-func hasNUL(b []byte) bool {
-	for _, c := range b {
-		if c == 0 {
-			return true
-		}
+// once lists a name that seen holds already.
+func (w *walker) once(seen map[string]struct{}, name []byte) {
+	if len(name) > maxPointer {
+		sum := sha256.Sum256(name) // hostile names are remembered at a fixed size
+		name = append([]byte{0xff}, sum[:]...)
 	}
-	return false
+	if _, twice := seen[string(name)]; twice {
+		w.addAt(Issue{Code: codeDuplicate}, w.nameText)
+	}
+	seen[string(name)] = struct{}{}
 }
 
 // within walks the value of the member called name, which field f takes.
 func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
 	at, outer := len(w.path), w.patch
-	w.path = appendName(w.path, string(name))
+	w.path = appendName(w.path, name)
 	if w.patch = nil; w.quiet == 0 {
-		w.patch = outer.record(string(name), f)
+		w.patch = outer.record(name, f)
 	}
 	if w.patch != nil {
 		w.patch.null = w.dec.PeekKind() == 'n'
@@ -168,10 +174,7 @@ func (w *walker) entries(elem *plan.Node, null bool) error {
 		if end || err != nil {
 			return err
 		}
-		if _, twice := seen[string(name)]; twice {
-			w.add(Issue{Code: codeDuplicate}, string(name))
-		}
-		seen[string(name)] = struct{}{}
+		w.once(seen, name)
 		if err := w.within(name, nil, func() error { return w.value(elem, null, false) }); err != nil {
 			return err
 		}
@@ -203,7 +206,7 @@ func (w *walker) members(f *plan.Fields) error {
 		}
 		next = at + 1
 		if !seen.Add(at) {
-			w.add(Issue{Code: codeDuplicate}, string(name))
+			w.addAt(Issue{Code: codeDuplicate}, name)
 		}
 		field := &f.List[at]
 		err = w.within(name, field, func() error { return w.member(field) })
@@ -235,12 +238,9 @@ func needed(f *plan.Field) bool {
 // never to be set, so its name is refused even where others are ignored.
 func (w *walker) stranger(name []byte, seen map[string]struct{}, hidden bool) error {
 	if hidden || !w.s.AllowUnknown {
-		w.add(Issue{Code: codeUnknown}, string(name))
+		w.addAt(Issue{Code: codeUnknown}, name)
 	}
-	if _, twice := seen[string(name)]; twice {
-		w.add(Issue{Code: codeDuplicate}, string(name))
-	}
-	seen[string(name)] = struct{}{}
+	w.once(seen, name)
 	return w.hush(func() error {
 		return w.within(name, nil, func() error { return w.value(nil, true, false) })
 	})
@@ -257,7 +257,7 @@ func (w *walker) missing(f *plan.Fields, seen plan.Set) {
 		return
 	}
 	seen.Missing(need, func(i int) {
-		w.add(Issue{Code: codeMissing, Expected: expected(f.List[i].Node)}, f.List[i].Name)
+		w.addAt(Issue{Code: codeMissing, Expected: expected(f.List[i].Node)}, []byte(f.List[i].Name))
 	})
 }
 

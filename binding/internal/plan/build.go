@@ -22,15 +22,15 @@ var (
 	errUnsupported = errors.New("has a type that JSON cannot fill")
 )
 
-// Fault is a mistake in a target type.
-type Fault struct {
+// FaultError is a mistake in a target type.
+type FaultError struct {
 	Type  reflect.Type // the struct, or the type itself
 	Field string       // the Go field, or empty
 	Err   error
 }
 
 // Error names the type, the field and the mistake.
-func (f *Fault) Error() string {
+func (f *FaultError) Error() string {
 	if f.Field == "" {
 		return fmt.Sprintf("%v %v", f.Type, f.Err)
 	}
@@ -38,7 +38,7 @@ func (f *Fault) Error() string {
 }
 
 // Unwrap returns the mistake.
-func (f *Fault) Unwrap() error { return f.Err }
+func (f *FaultError) Unwrap() error { return f.Err }
 
 type builder struct {
 	nodes  map[reflect.Type]*Node
@@ -71,7 +71,7 @@ func (b *builder) try() {
 }
 
 func (b *builder) fault(t reflect.Type, field string, err error) {
-	b.faults = append(b.faults, &Fault{t, field, err})
+	b.faults = append(b.faults, &FaultError{t, field, err})
 }
 
 // node returns the plan of t, and whether null is one of its values. Types meet

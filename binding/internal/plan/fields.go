@@ -148,18 +148,18 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 		b.fault(at.typ, sf.Name, errors.New("has a member name with quotes"))
 	}
 	for option := range strings.SplitSeq(options, ",") {
-		switch {
-		case option == "string":
+		switch option {
+		case "string":
 			c.Quoted = true
-		case option == "omitempty" || option == "omitzero":
+		case "omitempty", "omitzero":
 			c.Optional = true
-		case option == "embed":
+		case "embed":
 			embeds = true
 			if Indirect(sf.Type).Kind() != reflect.Struct {
 				b.fault(at.typ, sf.Name, errors.New("embeds members of any name: give it a name of its own"))
 				return c, false, false
 			}
-		case option == "case:ignore":
+		case "case:ignore":
 			b.fault(at.typ, sf.Name, errors.New("matches names that differ from its own: remove case:ignore"))
 		}
 	}
