@@ -52,6 +52,6 @@ var strict = base64.RawURLEncoding.Strict()
 
 // decode appends what s encodes to buf.
 func decode(buf []byte, s string) ([]byte, bool) {
-	buf, err := strict.AppendDecode(buf, []byte(s))
+	buf, err := strict.AppendDecode(buf, view(s))
 	return buf, err == nil
 }

@@ -56,7 +56,7 @@ func (p *proofVerifier) verify(c *gin.Context, proofs []string, token, jkt strin
 	if !ok {
 		return badProof(reasonProof)
 	}
-	ath := sha256.Sum256([]byte(token))
+	ath := hash(token)
 	htu, err := url.Parse(claims.HTU)
 	window := p.cfg.Window.Microseconds()
 	iat, dated := date(string(claims.IAT))

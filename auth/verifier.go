@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -162,7 +161,7 @@ func (v *Verifier) check(ctx context.Context, token string, now time.Time) (*ver
 	if v.cache == nil || len(token) > maxCacheToken {
 		return v.verify(ctx, token, now)
 	}
-	sum := sha256.Sum256([]byte(token))
+	sum := hash(token)
 	if e := v.cache.get(&sum, now); e != nil {
 		return e, nil
 	}

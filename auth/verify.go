@@ -157,20 +157,35 @@ func intersect(a, b []string) bool {
 // signature verifies with the keys of the token's own issuer and returns the set
 // they came from.
 func (v *Verifier) signature(ctx context.Context, iss *issuer, h *parsedHeader, signed string, w *scratch, now time.Time) (*keySnapshot, *Error) {
-	set := iss.keys.snapshot.Load()
-	for {
+	set, refusal := v.keysFor(ctx, iss.keys, h, w, now)
+	if refusal != nil {
+		return nil, refusal
+	}
+	for _, k := range w.keys {
+		if h.alg.method.Verify(signed, w.signature, k.public) == nil {
+			return set, nil
+		}
+	}
+	return nil, badToken(reasonSignature)
+}
+
+// keysFor leaves in w.keys the keys to try, from the set it returns. When the
+// issuer's set does not have the token's key it asks for a newer one, once.
+func (v *Verifier) keysFor(ctx context.Context, keys *source, h *parsedHeader, w *scratch, now time.Time) (*keySnapshot, *Error) {
+	set := keys.snapshot.Load()
+	for asked := false; ; asked = true {
 		if set != nil {
 			if !set.usable(now) {
 				return nil, unavailable(reasonKeysUnavailable, errStale)
 			}
 			if w.keys = set.candidates(w.keys[:0], &h.header, h.alg); len(w.keys) > 0 {
-				break
+				return set, nil
 			}
-			if !h.hasKid || len(set.byKid[h.kid]) > 0 { // no fetch would help
+			if asked || !h.hasKid || len(set.byKid[h.kid]) > 0 { // no fetch would help
 				return nil, badToken(reasonUnknownKey)
 			}
 		}
-		newer, err := iss.keys.missing(ctx, set)
+		newer, err := keys.missing(ctx, set)
 		if err != nil {
 			return nil, unavailable(reasonKeysUnavailable, err)
 		}
@@ -179,12 +194,6 @@ func (v *Verifier) signature(ctx context.Context, iss *issuer, h *parsedHeader, 
 		}
 		set, now = newer, time.Now()
 	}
-	for _, k := range w.keys {
-		if h.alg.method.Verify(signed, w.signature, k.public) == nil {
-			return set, nil
-		}
-	}
-	return nil, badToken(reasonSignature)
 }
 
 // accept makes the verdict on a good token.
