@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -54,8 +53,7 @@ func (i *Issuer) MintWith(claims map[string]any, t Token) (string, error) {
 		alg = key.alg
 	}
 	header := map[string]any{"alg": alg, "kid": key.kid, "typ": "at+jwt"}
-	maps.Copy(header, t.Header)
-	maps.DeleteFunc(header, func(_ string, v any) bool { return v == nil })
+	change(header, t.Header)
 	rawHeader, err := json.Marshal(header)
 	if err != nil {
 		return "", fmt.Errorf("authtest: header: %w", err)
