@@ -192,7 +192,7 @@ func (w *walker) str(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 		w.add(Issue{Code: codeValue})
 		return
 	}
-	if bytes.IndexByte(text, 0) >= 0 {
+	if kind != plan.Any && bytes.IndexByte(text, 0) >= 0 {
 		w.add(Issue{Code: codeCharacter})
 		return
 	}

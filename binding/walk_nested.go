@@ -134,8 +134,6 @@ func (w *walker) name() (name []byte, end bool, err error) {
 	w.nameText = name
 	if long {
 		w.addAt(Issue{Code: codeStringLen}, name)
-	} else if bytes.IndexByte(name, 0) >= 0 {
-		w.addAt(Issue{Code: codeCharacter}, name)
 	}
 	return name, false, err
 }
@@ -173,6 +171,9 @@ func (w *walker) entries(elem *plan.Node, null bool) error {
 		name, end, err := w.name()
 		if end || err != nil {
 			return err
+		}
+		if elem != nil && bytes.IndexByte(name, 0) >= 0 {
+			w.addAt(Issue{Code: codeCharacter}, name)
 		}
 		w.once(seen, name)
 		if err := w.within(name, nil, func() error { return w.value(elem, null, false) }); err != nil {

@@ -64,10 +64,12 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 	switch c := s.peek(); c {
 	case '"':
 		switch kind {
-		case plan.Any, plan.String, plan.Bytes, plan.Text, plan.Foreign:
-			return s.text() >= 0
+		case plan.Any:
+			return s.text(true) >= 0
+		case plan.String, plan.Bytes, plan.Text, plan.Foreign:
+			return s.text(false) >= 0
 		}
-		return quoted && s.text() >= 0
+		return quoted && s.text(false) >= 0
 	case '{':
 		return s.object(n, kind)
 	case '[':
@@ -110,8 +112,9 @@ func (s *scanner) number(anyKind bool) bool {
 	return n > 0 && n <= s.numbers && (!anyKind || !s.exact || n <= exactDigits)
 }
 
-// text passes a string and returns where its closing quote is, or -1.
-func (s *scanner) text() int {
+// text passes a string and returns where its closing quote is, or -1. U+0000 is
+// let through only where no text was declared.
+func (s *scanner) text(nulls bool) int {
 	start := s.pos + 1
 	for i := start; i < len(s.data); {
 		// Short strings are the rule; the library's search wins on long ones.
@@ -124,7 +127,7 @@ func (s *scanner) text() int {
 			return i
 		}
 		if c == '\\' {
-			if bytes.HasPrefix(s.data[i+1:], nul) {
+			if !nulls && bytes.HasPrefix(s.data[i+1:], nul) {
 				return -1
 			}
 			i++ // the escaped character never ends the string
@@ -189,8 +192,8 @@ func (s *scanner) object(n *plan.Node, kind plan.Kind) bool {
 	return ok
 }
 
-// name passes a member's name and colon. A name with an escape is doubted.
-func (s *scanner) name(first bool) ([]byte, bool) {
+// name passes a member's name and colon.
+func (s *scanner) name(first, nulls bool) ([]byte, bool) {
 	if !first {
 		if s.peek() != ',' {
 			return nil, false
@@ -201,7 +204,7 @@ func (s *scanner) name(first bool) ([]byte, bool) {
 		return nil, false
 	}
 	start := s.pos + 1
-	end := s.text()
+	end := s.text(nulls)
 	if end < 0 || s.peek() != ':' {
 		return nil, false
 	}
@@ -211,7 +214,7 @@ func (s *scanner) name(first bool) ([]byte, bool) {
 
 func (s *scanner) entries(elem *plan.Node, null bool) bool {
 	for first := true; s.peek() != '}'; first = false {
-		if _, ok := s.name(first); !ok || !s.value(elem, null, false) {
+		if _, ok := s.name(first, elem == nil); !ok || !s.value(elem, null, false) {
 			return false
 		}
 	}
@@ -227,7 +230,7 @@ func (s *scanner) members(f *plan.Fields) bool {
 	}
 	next := 0
 	for first := true; s.peek() != '}'; first = false {
-		name, ok := s.name(first)
+		name, ok := s.name(first, false)
 		if !ok {
 			return false
 		}
