@@ -1,0 +1,98 @@
+package ratelimit
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/internal/probe"
+)
+
+// Around returns middleware that limits around inner, a handler that
+// authenticates, with one step of counting:
+//
+//  1. Before inner, a request that is already known to be over a limit is refused
+//     with 429, without charging anything and without leaving the process: with
+//     [Memory] that is known exactly, with [Redis] as far as it has refused the
+//     same key a moment ago. Only policies count whose key needs no identity:
+//     [ByIP], [ByAPIKey], [ByRoute], [Global] and what is joined of them. Their
+//     Cost, Plan and Skip are called before inner, all others after it.
+//  2. inner runs. It must not call c.Next.
+//  3. When inner did not abort, all policies are charged in one step, and the
+//     request is refused with 429 when one is over. When it did abort, only the
+//     policies of step 1 are charged, and nothing is written: a flood of bad
+//     tokens uses up the limit of its address.
+//
+// A policy by user or tenant does not apply to a request that has no principal
+// after inner, such as one on a public route; the others limit it. Where
+// authentication is optional, use [ByUserOrIP].
+//
+// A second run on the same request runs inner again and charges nothing. Policies
+// that are not valid panic.
+func (l *Limiter) Around(inner gin.HandlerFunc, policies ...Policy) gin.HandlerFunc {
+	if inner == nil {
+		panic("ratelimit.Around: inner is nil")
+	}
+	return l.gate("Around", inner, policies).around
+}
+
+func (g *gate) around(c *gin.Context) {
+	if probe.Met(c, control) {
+		g.inner(c)
+		return
+	}
+	v := g.l.visit(c)
+	if v.ran(g) {
+		g.inner(c)
+		return
+	}
+	d := g.begin(c, v)
+	if g.before(d) {
+		g.inner(c)
+		d.asked = false
+		if c.IsAborted() {
+			g.chargeAborted(d)
+		} else if g.resolve(d, g.late(d)) {
+			g.finish(d)
+		}
+	}
+	g.l.free(d)
+}
+
+// before refuses what is known to be over a limit.
+func (g *gate) before(d *batch) bool {
+	if !g.resolve(d, func(p *policy) bool { return p.early }) {
+		return false
+	}
+	if len(d.items) > 0 {
+		g.l.store.known(d.items)
+		for i := range d.items {
+			if it := &d.items[i]; !it.ok && !it.soft {
+				g.l.refuse(d, !g.l.store.remote())
+				return false
+			}
+		}
+	}
+	g.l.enter(d, g)
+	return true
+}
+
+// late returns which policies are resolved after inner.
+func (g *gate) late(d *batch) func(p *policy) bool {
+	anonymous := d.principal() == nil
+	return func(p *policy) bool { return !p.early && !(anonymous && p.personal) }
+}
+
+// chargeAborted charges a request that inner refused, as far as it can be told
+// whom. Its answer has been written.
+func (g *gate) chargeAborted(d *batch) {
+	status := d.c.Writer.Status()
+	kept := d.items[:0]
+	for i := range d.items {
+		if it := d.items[i]; it.policy.CountIf == nil || it.policy.CountIf(status) {
+			kept = append(kept, it)
+		}
+	}
+	d.items = kept
+	if len(d.items) > 0 {
+		g.l.store.take(d.c.Request.Context(), g.l.timeout, d.items, false)
+	}
+}

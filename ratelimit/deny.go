@@ -1,0 +1,158 @@
+package ratelimit
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ginsec/ginsec/audit"
+	"github.com/ginsec/ginsec/problem"
+)
+
+// Reasons of events and codes of refusals.
+const (
+	reasonOK          = "ok"
+	reasonQuota       = "quota_exceeded"
+	reasonLocked      = "locked_out"
+	reasonConcurrency = "concurrency_exceeded"
+	reasonStore       = "store_unavailable"
+	reasonInvalid     = "invalid_charge"
+)
+
+// Problem types and their titles (draft-ietf-httpapi-ratelimit-headers).
+const (
+	typeQuota    = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+	titleQuota   = "Request cannot be satisfied as assigned quota has been exceeded"
+	typeAbnormal = "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
+	titleAbnorm  = "Request not satisfied due to detection of abnormal request pattern"
+	typeReduced  = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+	titleReduced = "Request cannot be satisfied due to temporary server capacity constraints"
+)
+
+func (i *item) reason() string {
+	if i.lock {
+		return reasonLocked
+	}
+	return reasonQuota
+}
+
+// refuse answers a request over a limit. All earlier steps of this request get
+// their units back: it consumes nothing.
+func (l *Limiter) refuse(d *batch, mayLock bool) {
+	ctx := d.c.Request.Context()
+	if mayLock {
+		l.lockExceeded(ctx, d)
+	}
+	if v := d.visit; v != nil && len(v.charged) > 0 {
+		l.store.refund(ctx, l.timeout, v.charged)
+		for i := range v.charged {
+			if it := &v.charged[i]; it.ok {
+				it.remaining += it.cost
+			}
+		}
+	}
+	p := problem.Problem{Type: typeQuota, Title: titleQuota, Status: http.StatusTooManyRequests, Code: reasonQuota}
+	for i := range d.items {
+		it := &d.items[i]
+		if it.ok || it.soft {
+			continue
+		}
+		if it.lock {
+			p.Type, p.Title, p.Code = typeAbnormal, titleAbnorm, reasonLocked
+		}
+		if name := it.policy.Name; !it.policy.Hidden && !contains(p.ViolatedPolicies, name) {
+			p.ViolatedPolicies = append(p.ViolatedPolicies, name)
+		}
+	}
+	l.writeHeaders(d, nil)
+	if wait := retryAfter(d.items); wait > 0 {
+		d.c.Writer.Header()[headerRetry] = []string{strconv.FormatInt(seconds(wait), 10)}
+	}
+	if d.visit != nil {
+		d.visit.charged = d.visit.charged[:0]
+	}
+	problem.Abort(d.c, p)
+	l.record(d, audit.Deny, p.Code, p.Status, nil)
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Limiter) refuseUnavailable(d *batch, err error) {
+	d.c.Writer.Header()[headerRetry] = []string{"1"}
+	l.fail(d, problem.Problem{
+		Type: typeReduced, Title: titleReduced, Status: http.StatusServiceUnavailable, Code: reasonStore,
+	}, err)
+}
+
+var errInvalid = &Error{"policy", "gave a cost, a limit or a window that is not valid"}
+
+func (l *Limiter) refuseInvalid(d *batch) {
+	l.fail(d, problem.Problem{Status: http.StatusInternalServerError, Code: reasonInvalid}, errInvalid)
+}
+
+// fail answers a request that could not be decided.
+func (l *Limiter) fail(d *batch, p problem.Problem, err error) {
+	_ = d.c.Error(err)
+	if v := d.visit; v != nil && len(v.charged) > 0 {
+		l.store.refund(d.c.Request.Context(), l.timeout, v.charged)
+		v.charged = v.charged[:0]
+	}
+	problem.Abort(d.c, p)
+	l.record(d, audit.Error, p.Code, p.Status, err)
+}
+
+// lockExceeded locks the keys out that have used up a limit whose every request
+// counts. The refusal then lasts as long as the lockout.
+func (l *Limiter) lockExceeded(ctx context.Context, d *batch) {
+	lock := l.batch()
+	for i := range d.items {
+		it := &d.items[i]
+		if it.ok || it.soft || it.lock || it.policy.Lockout == 0 || it.policy.CountIf != nil {
+			continue
+		}
+		if locked := &d.items[i+1]; locked.ok {
+			lock.items = append(lock.items, *locked)
+			locked.ok, locked.wait = false, locked.window
+		}
+	}
+	l.lockOut(ctx, lock)
+	l.free(lock)
+}
+
+// lockOut turns items that ask for a lockout into those that make it.
+func (l *Limiter) lockOut(ctx context.Context, b *batch) {
+	if len(b.items) == 0 {
+		return
+	}
+	for i := range b.items {
+		it := &b.items[i]
+		it.rule.limit, it.cost, it.soft = 1, 1, true // one that is locked already stays so
+	}
+	l.store.take(ctx, l.timeout, b.items, false)
+}
+
+func (l *Limiter) record(d *batch, verdict audit.Verdict, reason string, status int, err error) {
+	if l.audit == nil {
+		return
+	}
+	ctx := d.c.Request.Context()
+	if verdict == audit.Allow && !audit.Wanted(ctx, l.audit, audit.Allow) {
+		return
+	}
+	e := audit.Event{
+		Control: control, Verdict: verdict, Reason: reason, Route: d.c.FullPath(), Status: status,
+		Subject: who(&d.subject), Err: err,
+	}
+	if !d.started.IsZero() {
+		e.Duration = time.Since(d.started)
+	}
+	l.audit.Record(ctx, e)
+}

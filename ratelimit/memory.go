@@ -1,0 +1,204 @@
+package ratelimit
+
+import (
+	"context"
+	"hash/maphash"
+	"math/bits"
+	"time"
+)
+
+const defaultMaxKeys = 100_000
+
+// MemoryConfig configures [Memory].
+type MemoryConfig struct {
+	_ [0]func()
+
+	// MaxKeys bounds the keys counted at once, all policies together. A key takes
+	// about 90 bytes, and up to 1.1 KB with many events in its window. While all of
+	// them are alive none is forgotten: new keys of a policy share one count of it
+	// per 256th of the store. The default is 100,000.
+	MaxKeys int
+}
+
+// Memory returns a store that counts in this process: each replica has counts of
+// its own. It needs no cleaning up and runs nothing in the background.
+func Memory(cfg MemoryConfig) (Store, error) {
+	if cfg.MaxKeys < 0 {
+		return nil, &Error{"MemoryConfig.MaxKeys", "is negative"}
+	}
+	if cfg.MaxKeys == 0 {
+		cfg.MaxKeys = defaultMaxKeys
+	}
+	return newMemory(cfg.MaxKeys, maphash.MakeSeed()), nil
+}
+
+type memory struct {
+	start  time.Time
+	hashed maphash.Seed
+	shift  uint8
+	shards []shard
+}
+
+func newMemory(maxKeys int, seed maphash.Seed) *memory {
+	n := 1
+	for n < 256 && n*32 <= maxKeys {
+		n *= 2
+	}
+	m := &memory{start: time.Now(), hashed: seed, shards: make([]shard, n), shift: uint8(64 - bits.Len(uint(n-1)))}
+	for i := range m.shards {
+		m.shards[i].limit = (maxKeys + n - 1) / n
+	}
+	return m
+}
+
+func (m *memory) Close() error       { return nil }
+func (m *memory) seed() maphash.Seed { return m.hashed }
+func (m *memory) remote() bool       { return false }
+func (m *memory) prefix() string     { return "" }
+func (m *memory) now() int64         { return int64(time.Since(m.start)) }
+
+func (m *memory) shardOf(hash uint64) int { return int(hash >> m.shift) }
+
+func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool) outcome {
+	now := m.now()
+	if len(items) == 1 {
+		it := &items[0]
+		s := &m.shards[m.shardOf(it.hash)]
+		s.mu.Lock()
+		m.judge(s, it, now)
+		if it.ok && !dry {
+			m.charge(s, it, now)
+		}
+		s.mu.Unlock()
+		return outcome{ok: it.ok || it.soft}
+	}
+	m.lock(items)
+	ok := m.judgeAll(items, now)
+	if ok && !dry {
+		for i := range items {
+			if it := &items[i]; it.ok {
+				m.charge(&m.shards[m.shardOf(it.hash)], it, now)
+			}
+		}
+	}
+	m.unlock(items)
+	return outcome{ok: ok}
+}
+
+func (m *memory) judgeAll(items []item, now int64) bool {
+	ok := true
+	for i := range items {
+		it := &items[i]
+		m.judge(&m.shards[m.shardOf(it.hash)], it, now)
+		ok = ok && (it.ok || it.soft)
+	}
+	return ok
+}
+
+func (m *memory) known(items []item) { m.take(context.Background(), 0, items, true) }
+
+// judge fills in the item's verdict. The shard is locked.
+func (m *memory) judge(s *shard, it *item, now int64) {
+	slot := s.find(it.hash)
+	if slot < 0 && s.count >= s.limit {
+		s.sweep(now)
+		if s.count >= s.limit {
+			if slot = m.overflow(s, it); slot < 0 && s.count >= s.limit+overflowRoom {
+				it.verdict = verdict{wait: it.window}
+				return
+			}
+		}
+	}
+	if slot < 0 {
+		fresh := entry{last: now / it.rule.tick}
+		it.verdict = fresh.judge(&s.slab, &it.rule, now, it.cost)
+		return
+	}
+	it.verdict = s.entries[slot].judge(&s.slab, &it.rule, now, it.cost)
+}
+
+// overflow turns the item of a new key into one of the count that all new keys
+// of its policy share in a full shard.
+func (m *memory) overflow(s *shard, it *item) int {
+	first := it.hash >> m.shift << m.shift // stay in this shard
+	it.hash = first | maphash.Bytes(m.hashed, it.policy.prefix)&(1<<m.shift-1) | 1
+	return s.find(it.hash)
+}
+
+// charge makes the charge that judge allowed.
+func (m *memory) charge(s *shard, it *item, now int64) {
+	if it.cost == 0 {
+		return
+	}
+	var e *entry
+	if slot := s.find(it.hash); slot >= 0 {
+		e = &s.entries[slot]
+	} else {
+		s.sweep(now)
+		e = s.insert(it.hash, now)
+		e.last = max(e.last, now/it.rule.tick)
+	}
+	e.push(&s.slab, &it.rule, it.cost)
+	it.remaining -= it.cost
+	if it.wait == 0 {
+		it.wait = it.rule.until(e.last, 0, now)
+	}
+}
+
+func (m *memory) refund(_ context.Context, _ time.Duration, items []item) {
+	for i := range items {
+		it := &items[i]
+		if it.cost == 0 || !it.ok || it.unknown {
+			continue
+		}
+		s := &m.shards[m.shardOf(it.hash)]
+		s.mu.Lock()
+		if slot := s.find(it.hash); slot >= 0 {
+			s.entries[slot].refund(&s.slab, it.stamp, it.cost)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (m *memory) reset(_ context.Context, _ time.Duration, items []item) error {
+	for i := range items {
+		s := &m.shards[m.shardOf(items[i].hash)]
+		s.mu.Lock()
+		if slot := s.find(items[i].hash); slot >= 0 {
+			s.remove(slot)
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// lock locks the shards of items in ascending order, each once, so that two calls
+// with the same keys in another order cannot wait for each other.
+func (m *memory) lock(items []item) {
+	for last := -1; ; {
+		next := len(m.shards)
+		for i := range items {
+			if s := m.shardOf(items[i].hash); s > last {
+				next = min(next, s)
+			}
+		}
+		if next == len(m.shards) {
+			return
+		}
+		m.shards[next].mu.Lock()
+		last = next
+	}
+}
+
+func (m *memory) unlock(items []item) {
+	for i := range items {
+		s := m.shardOf(items[i].hash)
+		first := true
+		for j := range i {
+			first = first && m.shardOf(items[j].hash) != s
+		}
+		if first {
+			m.shards[s].mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package ratelimit
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Policy is one limit: at most Limit units in any interval of length Window, for
+// each value of Key. Limit, Window and Key are required.
+type Policy struct {
+	// Name appears in headers and in the body of a refusal and is part of the key
+	// in the store: policies with the same name, window and key count together.
+	// Letters, digits, '-', '_' and '.', at most 128. The default is made of the
+	// other fields, such as "300-1m-ip".
+	Name string
+
+	// Limit is how many units fit, 1 to 4,294,967,295.
+	Limit int64
+
+	// Window is the length of the interval, at least a millisecond and at most 366
+	// days.
+	Window time.Duration
+
+	// Key says whose requests count together.
+	Key Key
+
+	// Cost is how many units a request takes. The default is 1; 0 is free; a
+	// negative cost is an error that refuses the request with 500.
+	Cost func(*gin.Context) int64
+
+	// Plan gives the limit and the window of this request instead of Limit and
+	// Window, such as those of the customer's plan. What it returns must be valid
+	// for those fields; otherwise the request is refused with 500. A slot then
+	// frees a 128th of the window late also for small limits.
+	Plan func(*gin.Context) (limit int64, window time.Duration)
+
+	// CountIf says, by the status of the answer, whether the request counts. It is
+	// charged before the handler and given back afterwards, so requests sent at the
+	// same time cannot exceed the limit. A handler that panics stays charged. The
+	// default counts all. See [Failures].
+	CountIf func(status int) bool
+
+	// Lockout, when set, refuses everything of a key for this long once the limit
+	// has been used up: by counted requests with CountIf, else by a request over it.
+	Lockout time.Duration
+
+	// Skip, when set, takes requests out of this policy.
+	Skip func(*gin.Context) bool
+
+	// ReportOnly lets requests over the limit pass, uncounted, and reports them.
+	ReportOnly bool
+
+	// Hidden keeps the policy out of headers and bodies, for a key that the client
+	// submits, such as a login name, whose use is nobody else's business.
+	Hidden bool
+
+	// OnStoreFailure says what happens while the store does not answer. The default
+	// is what the limiter's Config says.
+	OnStoreFailure Failure
+}
+
+// Failure is what happens to a policy while Redis does not answer: "local" counts
+// in this process, "allow" lets requests pass uncounted, "deny" refuses them with
+// 503. The zero value is the default of where it stands.
+type Failure string
+
+const (
+	failLocal Failure = "local"
+	failAllow Failure = "allow"
+	failDeny  Failure = "deny"
+)
+
+func (f Failure) valid() bool {
+	return f == "" || f == failLocal || f == failAllow || f == failDeny
+}
+
+// PerMinute is the policy of n requests a minute per key.
+func PerMinute(n int64, k Key) Policy { return Policy{Limit: n, Window: time.Minute, Key: k} }
+
+// Failures reports whether a status says that the request failed: 400 and above,
+// the server's own failures included. Use it as [Policy.CountIf] where only
+// failed attempts shall count, such as wrong passwords.
+func Failures(status int) bool { return status >= http.StatusBadRequest }
+
+// policy is a Policy made ready.
+type policy struct {
+	Policy
+	rule     rule
+	fine     bool
+	prefix   []byte // of the key: no two policies' prefixes are one another's start
+	early    bool
+	personal bool
+	header   string // this policy's item of RateLimit-Policy
+	quoted   string // its name as a structured-field string, and the ;r= behind it
+}
+
+func (p *Policy) faults() []error {
+	var errs []error
+	bad := func(field, reason string) { errs = append(errs, &Error{"Policy." + field, reason}) }
+	if p.Name != "" && !policyName(p.Name) {
+		bad("Name", "is not made of letters, digits, '-', '_' and '.', or is longer than 128")
+	}
+	if p.Limit < 1 || p.Limit > maxLimit {
+		bad("Limit", "is not between 1 and 4294967295")
+	}
+	if p.Window < minWindow || p.Window > maxWindow {
+		bad("Window", "is not between 1ms and 366 days")
+	}
+	if reason := p.Key.fault(); reason != "" {
+		bad("Key", reason)
+	}
+	if p.Lockout != 0 && (p.Lockout < minWindow || p.Lockout > maxWindow) {
+		bad("Lockout", "is not between 1ms and 366 days")
+	}
+	if !p.OnStoreFailure.valid() {
+		bad("OnStoreFailure", `is not "local", "allow" or "deny"`)
+	}
+	return errs
+}
+
+func policyName(s string) bool {
+	if len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !alphanumeric(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// compile checks p and makes it ready.
+func compile(p Policy) (*policy, error) {
+	if errs := p.faults(); errs != nil {
+		return nil, errors.Join(errs...)
+	}
+	if p.Name == "" {
+		p.Name = derivedName(&p)
+	}
+	c := &policy{}
+	c.set(p)
+	c.header = policyHeader(p.Name, p.Limit, p.Window)
+	c.quoted = `"` + p.Name + `";r=`
+	return c, nil
+}
+
+// set makes ready what a store needs.
+func (c *policy) set(p Policy) {
+	c.Policy = p
+	c.fine = fine(p.Limit, p.Plan != nil)
+	c.rule = ruleOf(p.Limit, p.Window, c.fine)
+	c.prefix = appendPrefix(c.prefix[:0], &p, p.Window, unitOf(c.fine))
+	c.early, c.personal = p.Key.early(), p.Key.personal()
+}
+
+// The units of logs, as the letter that tells them apart in a key.
+const (
+	unitFine   = 'f'
+	unitCoarse = 'c'
+	unitLock   = 'l'
+)
+
+func unitOf(fine bool) byte {
+	if fine {
+		return unitFine
+	}
+	return unitCoarse
+}
+
+// appendPrefix appends what tells a policy's keys from those of another, the
+// unit of its log included: logs of two units must never mix.
+func appendPrefix(b []byte, p *Policy, window time.Duration, unit byte) []byte {
+	b = append(b, p.Name...)
+	b = append(b, 0, unit)
+	return binary.BigEndian.AppendUint64(b, uint64(window))
+}
+
+// compileAll makes the policies of one middleware ready.
+func compileAll(policies []Policy) ([]*policy, error) {
+	var errs []error
+	compiled := make([]*policy, 0, len(policies))
+	seen := map[string]bool{}
+	for i, p := range policies {
+		c, err := compile(p)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, err))
+			continue
+		}
+		if seen[c.Name] {
+			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, &Error{"Policy.Name", "is that of another policy beside it"}))
+		}
+		seen[c.Name] = true
+		compiled = append(compiled, c)
+	}
+	switch {
+	case len(policies) == 0:
+		errs = append(errs, &Error{"policies", "are none"})
+	case len(policies) > maxCharges:
+		errs = append(errs, &Error{"policies", "are more than 8"})
+	}
+	return compiled, errors.Join(errs...)
+}
+
+// derivedName names a policy after what it limits: the same on every replica.
+func derivedName(p *Policy) string {
+	key := strings.NewReplacer(" ", "-", "+", "-").Replace(strings.ToLower(p.Key.String()))
+	name := strconv.FormatInt(p.Limit, 10) + "-" + shortDuration(p.Window) + "-" + key
+	return name[:min(len(name), 96)]
+}
+
+// shortDuration writes 1m instead of 1m0s.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}

@@ -1,0 +1,210 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// RedisConfig configures [Redis].
+type RedisConfig struct {
+	_ [0]func()
+
+	// LocalMaxKeys bounds the keys counted in this process while Redis does not
+	// answer, as MaxKeys does for [Memory]. The default is 100,000.
+	LocalMaxKeys int
+
+	// Prefix starts every key in Redis. Limiters with the same prefix share their
+	// counts. It holds no braces. The default is "ginsec:rl:".
+	Prefix string
+}
+
+// Redis returns a store that counts in Redis 5 or newer: all replicas together.
+// The client may be of a single node, of Sentinel or of Cluster; the store does
+// not close it. Every key expires when its window is over.
+//
+// While Redis does not answer, each policy does what its OnStoreFailure says. It
+// is asked in the background whether it is back.
+func Redis(client rueidis.Client, cfg RedisConfig) (Store, error) {
+	var errs []error
+	if client == nil {
+		errs = append(errs, &Error{"Redis client", "is nil"})
+	}
+	if cfg.LocalMaxKeys < 0 {
+		errs = append(errs, &Error{"RedisConfig.LocalMaxKeys", "is negative"})
+	}
+	if cfg.Prefix == "" {
+		cfg.Prefix = "ginsec:rl:"
+	}
+	if strings.ContainsAny(cfg.Prefix, "{}") || len(cfg.Prefix) > 64 {
+		errs = append(errs, &Error{"RedisConfig.Prefix", "has braces or is longer than 64 bytes"})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if cfg.LocalMaxKeys == 0 {
+		cfg.LocalMaxKeys = defaultMaxKeys
+	}
+	r := &redis{client: client, start: cfg.Prefix, local: newMemory(cfg.LocalMaxKeys, maphash.MakeSeed())}
+	r.denied.init()
+	r.cluster = client.Mode() == rueidis.ClientModeCluster
+	r.breakers = make([]breaker, 1)
+	if r.cluster {
+		r.breakers = make([]breaker, slotGroups)
+	}
+	for i := range r.breakers {
+		r.breakers[i].r = r
+	}
+	return r, nil
+}
+
+type redis struct {
+	client   rueidis.Client
+	start    string
+	local    *memory
+	denied   denyCache
+	cluster  bool
+	breakers []breaker // one; in a cluster one for each group of slots, which mostly is on one node
+}
+
+func (r *redis) seed() maphash.Seed { return r.local.hashed }
+func (r *redis) remote() bool       { return true }
+func (r *redis) prefix() string     { return r.start }
+
+// Close stops asking whether Redis is back.
+func (r *redis) Close() error {
+	for i := range r.breakers {
+		r.breakers[i].stop()
+	}
+	return nil
+}
+
+func (r *redis) known(items []item) {
+	now := r.local.now()
+	for i := range items {
+		items[i].verdict = verdict{ok: true, remaining: items[i].rule.limit}
+		r.denied.look(&items[i], now)
+	}
+}
+
+func (r *redis) take(ctx context.Context, within time.Duration, items []item, dry bool) outcome {
+	before := r.local.now()
+	if r.refusedBefore(items, before) {
+		return outcome{}
+	}
+	b := r.breakerOf(items)
+	if b.open.Load() {
+		return r.instead(ctx, items, dry)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	err := r.ask(ctx, items, dry)
+	cancel()
+	if err != nil {
+		b.failed(err, items[0].name)
+		return r.instead(ctx, items, dry)
+	}
+	b.succeeded()
+	out := outcome{ok: true}
+	for i := range items {
+		it := &items[i]
+		out.ok = out.ok && (it.ok || it.soft)
+		if !it.ok {
+			r.denied.note(it, before)
+		}
+	}
+	return out
+}
+
+// refusedBefore reports whether an item is known to be over its limit still.
+func (r *redis) refusedBefore(items []item, now int64) bool {
+	refused := false
+	for i := range items {
+		if r.denied.look(&items[i], now) && !items[i].soft {
+			refused = true
+		}
+	}
+	if refused {
+		for i := range items { // the others were not judged
+			if it := &items[i]; it.wait == 0 && !it.ok {
+				it.verdict = verdict{ok: true, remaining: it.rule.limit}
+				it.unknown = true
+			}
+		}
+	}
+	return refused
+}
+
+// instead does what the policies say for a store that does not answer.
+func (r *redis) instead(ctx context.Context, items []item, dry bool) outcome {
+	here := make([]item, 0, len(items))
+	for i := range items {
+		switch it := &items[i]; it.onFail {
+		case failDeny:
+			if !it.soft {
+				return outcome{err: errStore}
+			}
+			it.verdict, it.unknown = verdict{ok: true}, true
+		case failAllow:
+			it.verdict, it.unknown = verdict{ok: true}, true
+		default:
+			it.local = true
+			here = append(here, *it)
+		}
+	}
+	if len(here) == 0 {
+		return outcome{ok: true}
+	}
+	out := r.local.take(ctx, 0, here, dry)
+	for i := range items {
+		if items[i].local {
+			items[i], here = here[0], here[1:]
+		}
+	}
+	return out
+}
+
+func (r *redis) refund(ctx context.Context, within time.Duration, items []item) {
+	there := make([]item, 0, len(items))
+	for i := range items {
+		it := &items[i]
+		switch {
+		case it.cost == 0 || !it.ok || it.unknown:
+		case it.local:
+			r.local.refund(ctx, 0, items[i:i+1])
+		default:
+			r.denied.drop(it.hash)
+			there = append(there, *it)
+		}
+	}
+	if len(there) == 0 || r.breakerOf(there).open.Load() {
+		return // the units leave with their window
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	if err := r.giveBack(ctx, there); err != nil {
+		r.breakerOf(there).failed(err, there[0].name)
+	}
+}
+
+func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {
+	_ = r.local.reset(ctx, 0, items)
+	for i := range items {
+		r.denied.drop(items[i].hash)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	cmds := make(rueidis.Commands, 0, len(items))
+	for i := range items {
+		cmds = append(cmds, r.client.B().Del().Key(items[i].name).Build())
+	}
+	for _, resp := range r.client.DoMulti(ctx, cmds...) {
+		if err := resp.Error(); err != nil {
+			return errors.Join(errStore, err)
+		}
+	}
+	return nil
+}

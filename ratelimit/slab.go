@@ -1,0 +1,54 @@
+package ratelimit
+
+// slab holds the logs that outgrew their entry, in blocks of 4, 8, 16 … events.
+// Freed blocks are kept in one list per size; the list's links are in the blocks.
+type slab struct {
+	events []event
+	free   [8]uint32 // by class; a block's offset plus one
+}
+
+// ring returns the events of e: a power of two of them, used as a ring.
+func (s *slab) ring(e *entry) []event {
+	if e.block == 0 {
+		return e.first[:]
+	}
+	from := int(e.block - 1)
+	return s.events[from : from+4<<e.class]
+}
+
+// grow moves the events of e to a block twice as large, oldest first.
+func (s *slab) grow(e *entry) []event {
+	class := uint8(0)
+	if e.block != 0 {
+		class = e.class + 1
+	}
+	block := s.take(class)
+	old := s.ring(e)
+	ring := s.events[int(block-1) : int(block-1)+4<<class]
+	for i := range e.n {
+		ring[i] = old[int(e.head+i)&(len(old)-1)]
+	}
+	s.release(e)
+	e.block, e.class, e.head = block, class, 0
+	return ring
+}
+
+func (s *slab) take(class uint8) uint32 {
+	if block := s.free[class]; block != 0 {
+		s.free[class] = s.events[block-1].tick
+		return block
+	}
+	block := uint32(len(s.events)) + 1
+	s.events = append(s.events, make([]event, 4<<class)...)
+	return block
+}
+
+// release gives the block of e back.
+func (s *slab) release(e *entry) {
+	if e.block == 0 {
+		return
+	}
+	s.events[e.block-1].tick = s.free[e.class]
+	s.free[e.class] = e.block
+	e.block = 0
+}

@@ -1,0 +1,52 @@
+package ratelimit
+
+import (
+	"context"
+	"hash/maphash"
+	"time"
+)
+
+// Store holds the logs of a [Limiter]: [Memory] or [Redis]. Its methods but Close
+// are internal; a limiter is what counts.
+type Store interface {
+	// Close stops what the store runs in the background. It can be called more
+	// than once; charges made afterwards are still answered.
+	Close() error
+
+	seed() maphash.Seed
+	// remote reports whether the logs are outside this process; items then need
+	// their key's name, and not only its hash.
+	remote() bool
+	// prefix is the start of every key's name.
+	prefix() string
+	// take judges all items and charges all of them or none; dry, it only judges.
+	take(ctx context.Context, within time.Duration, items []item, dry bool) outcome
+	// known judges as far as that is possible without leaving the process. Items
+	// it knows nothing about fit.
+	known(items []item)
+	// refund takes back the items' costs where they were charged.
+	refund(ctx context.Context, within time.Duration, items []item)
+	reset(ctx context.Context, within time.Duration, items []item) error
+}
+
+// outcome is what a store says about a whole call.
+type outcome struct {
+	ok  bool  // every item that is not soft fits
+	err error // the store did not answer, and an item's policy is to deny then
+}
+
+// item is one policy's part of a call.
+type item struct {
+	policy *policy
+	rule   rule
+	window time.Duration
+	hash   uint64 // of policy and key; of the policy alone once in overflow
+	name   string // of the key in a remote store
+	cost   int64
+	verdict
+	onFail  Failure
+	lock    bool // asks whether the key is locked out
+	soft    bool // neither denies nor is charged when it does not fit
+	local   bool // judged in this process while the store was away
+	unknown bool // let pass while the store was away
+}

@@ -1,0 +1,211 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Charge is what one call takes from one policy.
+type Charge struct {
+	// Policy is the limit. Its functions (Cost, Plan, CountIf, Skip) and Lockout
+	// belong to requests and are not used here.
+	Policy Policy
+
+	// Key is the text counted by: a user's ID, a tenant, an API key, a route's
+	// pattern, an address for [ByIP], what the function of [By] would return;
+	// nothing for [Global]. The count is the one that requests with this key have.
+	Key string
+
+	// More holds the texts of the further parts of a joined key.
+	More []string
+
+	// Cost is how many units to take. 0 means 1; a negative cost is an error.
+	Cost int64
+}
+
+// Result is what became of the charges of one call.
+type Result struct {
+	// Allowed reports whether all charges fit. If not, none was made.
+	Allowed bool
+
+	// Remaining is what is left of the policy that has the least left.
+	Remaining int64
+
+	// RetryAfter is how long to wait until the same call would fit, as far as is
+	// known now; 0 when it is allowed and when it can never fit.
+	RetryAfter time.Duration
+
+	exceeded uint8
+	local    uint8
+	charged  bool
+	stamps   [maxCharges]uint32
+}
+
+// Exceeded reports whether the i-th charge of the call is one that did not fit.
+func (r *Result) Exceeded(i int) bool { return i >= 0 && i < maxCharges && r.exceeded&(1<<i) != 0 }
+
+var errStore = errors.New("ratelimit: the store does not answer")
+
+// Take makes all charges, or none when one does not fit. With Redis it is one
+// round trip for up to 8 charges. The error tells of invalid charges and, for
+// policies that are to deny then, of a store that does not answer; the result is
+// not allowed in both cases. Policies that report only never deny.
+func (l *Limiter) Take(ctx context.Context, charges ...Charge) (Result, error) {
+	return l.run(ctx, charges, false)
+}
+
+// Peek says what [Limiter.Take] would, without charging anything.
+func (l *Limiter) Peek(ctx context.Context, charges ...Charge) (Result, error) {
+	return l.run(ctx, charges, true)
+}
+
+func (l *Limiter) run(ctx context.Context, charges []Charge, dry bool) (Result, error) {
+	b := l.batch()
+	defer l.free(b)
+	if err := l.addCharges(b, charges, false); err != nil {
+		return Result{}, err
+	}
+	owner := b.merge()
+	out := l.store.take(ctx, l.timeout, b.items, dry)
+	if out.err != nil {
+		return Result{}, out.err
+	}
+	res := Result{Allowed: out.ok, charged: out.ok && !dry, Remaining: maxLimit}
+	for i := range charges {
+		it := &b.items[owner[i]]
+		res.Remaining = min(res.Remaining, it.remaining)
+		res.stamps[i] = it.stamp
+		if it.local {
+			res.local |= 1 << i
+		}
+		if !it.ok {
+			res.exceeded |= 1 << i
+		}
+	}
+	if !out.ok {
+		res.RetryAfter = retryAfter(b.items)
+	}
+	return res, nil
+}
+
+// retryAfter is the longest wait of the items that deny; 0 when one never fits.
+func retryAfter(items []item) time.Duration {
+	var wait time.Duration
+	for i := range items {
+		if it := &items[i]; !it.ok && !it.soft {
+			if it.wait == 0 {
+				return 0
+			}
+			wait = max(wait, it.wait)
+		}
+	}
+	return wait
+}
+
+// Refund gives back what r charged, for the same charges, once: a second call
+// does nothing. Units that have left the window meanwhile stay gone.
+func (l *Limiter) Refund(ctx context.Context, r *Result, charges ...Charge) error {
+	if !r.charged {
+		return nil
+	}
+	b := l.batch()
+	defer l.free(b)
+	if err := l.addCharges(b, charges, false); err != nil {
+		return err
+	}
+	r.charged = false
+	kept := b.items[:0]
+	for i := range b.items {
+		it := b.items[i]
+		it.ok, it.stamp = true, r.stamps[i]
+		it.local = r.local&(1<<i) != 0
+		if r.exceeded&(1<<i) == 0 { // report-only charges that did not fit were not made
+			kept = append(kept, it)
+		}
+	}
+	b.items = kept
+	l.store.refund(ctx, l.timeout, b.items)
+	return nil
+}
+
+// Reset forgets everything counted, and any lockout, for the keys of charges.
+func (l *Limiter) Reset(ctx context.Context, charges ...Charge) error {
+	b := l.batch()
+	defer l.free(b)
+	if err := l.addCharges(b, charges, true); err != nil {
+		return err
+	}
+	return l.store.reset(ctx, l.timeout, b.items)
+}
+
+func (l *Limiter) addCharges(b *batch, charges []Charge, lockouts bool) error {
+	if n := len(charges); n == 0 || n > maxCharges {
+		return &Error{"charges", "are none or more than 8"}
+	}
+	for i := range charges {
+		if err := l.addCharge(b, &charges[i], &b.adhoc[i], lockouts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Limiter) addCharge(b *batch, c *Charge, p *policy, lockouts bool) error {
+	if c.Cost < 0 {
+		return &Error{"Charge.Cost", "is negative"}
+	}
+	if errs := c.Policy.faults(); errs != nil {
+		return errors.Join(errs...)
+	}
+	if len(c.More) != len(c.Policy.Key.parts)-1 {
+		return &Error{"Charge.More", "does not have one text for each further part of the key"}
+	}
+	p.set(c.Policy)
+	if p.Name == "" {
+		p.Name = derivedName(&p.Policy)
+		p.prefix = appendPrefix(p.prefix[:0], &p.Policy, p.Window, unitOf(p.fine))
+	}
+	if !lockouts {
+		p.Lockout = 0
+	}
+	var fault *Error
+	if b.key, fault = c.Policy.Key.appendValues(b.key[:0], c); fault != nil {
+		return fault
+	}
+	cost := c.Cost
+	if cost == 0 {
+		cost = 1
+	}
+	l.add(b, p, cost, p.Limit, p.Window)
+	return nil
+}
+
+func (c *Charge) value(i int) string {
+	if i == 0 {
+		return c.Key
+	}
+	return c.More[i-1]
+}
+
+// merge makes one item of those with the same policy and key, which a store must
+// see once, and returns which item each charge became.
+func (b *batch) merge() (owner [maxCharges]uint8) {
+	kept := 0
+	for i := range b.items {
+		j := 0
+		for j < kept && b.items[j].hash != b.items[i].hash {
+			j++
+		}
+		if owner[i] = uint8(j); j == kept {
+			b.items[j] = b.items[i]
+			kept++
+			continue
+		}
+		b.items[j].cost += b.items[i].cost
+		b.items[j].rule.limit = min(b.items[j].rule.limit, b.items[i].rule.limit)
+		b.items[j].soft = b.items[j].soft && b.items[i].soft
+	}
+	b.items = b.items[:kept]
+	return owner
+}
