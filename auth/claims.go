@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ginsec/ginsec/internal/jsonv2"
@@ -13,8 +14,8 @@ var errStop = errors.New("stopped")
 // field is what a verifier wants of one claim.
 type field struct {
 	kind     kind
-	required uint64 // bit in claims.seen, 0 when nobody asks
-	value    string // required value, "" for any
+	required uint64   // bit in claims.seen, 0 when nobody asks
+	values   []string // accepted values, nil for any
 	scope    bool
 	tenant   bool
 	audience bool
@@ -66,8 +67,8 @@ func fieldsOf(cfg *Config) (fields map[string]*field, required uint64) {
 	for _, name := range cfg.RequiredClaims {
 		require(name)
 	}
-	for name, value := range cfg.RequiredValues {
-		require(name).value = value
+	for name, values := range cfg.RequiredValues {
+		require(name).values = slices.Clone(values)
 	}
 	if cfg.TenantClaim != "" {
 		require(cfg.TenantClaim).tenant = true
@@ -121,8 +122,8 @@ func (c *claims) member(name, value string) Reason {
 	if value != "null" {
 		c.seen |= f.required
 	}
-	if f.value != "" {
-		if s, ok := str(value); !ok || s != f.value {
+	if f.values != nil {
+		if s, ok := str(value); !ok || !slices.Contains(f.values, s) {
 			return reasonClaimValue
 		}
 	}

@@ -37,9 +37,9 @@ type Config struct {
 	// always are. A claim that is null counts as absent.
 	RequiredClaims []string
 
-	// RequiredValues are string claims that must have exactly this value, such as
-	// token_use = access.
-	RequiredValues map[string]string
+	// RequiredValues are string claims that must be present and have exactly one of
+	// these values, such as token_use: access.
+	RequiredValues map[string][]string
 
 	// ClientIDs are the applications whose tokens are accepted, by client_id, azp
 	// or cid. The default accepts all.

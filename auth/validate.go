@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,9 +59,9 @@ func (cfg *Config) prepare() error {
 	f.names("RequiredClaims", cfg.RequiredClaims)
 	f.names("ClientIDs", cfg.ClientIDs)
 	f.names("ScopeClaims", cfg.ScopeClaims)
-	for name, value := range cfg.RequiredValues {
-		if blank(name) || value == "" {
-			f.add("RequiredValues", "has a blank name or value")
+	for name, values := range cfg.RequiredValues {
+		if blank(name) || len(values) == 0 || slices.Contains(values, "") {
+			f.add("RequiredValues", "has a blank name or value, or a name without values")
 		}
 	}
 	f.tokens(cfg)
