@@ -174,7 +174,7 @@ func (w *walker) mismatch(n *plan.Node) { w.add(Issue{Code: codeType, Expected: 
 
 func (w *walker) boolean(raw []byte, n *plan.Node, kind plan.Kind) {
 	switch kind {
-	case plan.Bool, plan.Any:
+	case plan.Bool, plan.Any, plan.Raw:
 	case plan.Foreign:
 		w.foreign(raw, n)
 	default:
@@ -192,12 +192,12 @@ func (w *walker) str(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 		w.add(Issue{Code: codeValue})
 		return
 	}
-	if kind != plan.Any && bytes.IndexByte(text, 0) >= 0 {
+	if !kind.Opaque() && bytes.IndexByte(text, 0) >= 0 {
 		w.add(Issue{Code: codeCharacter})
 		return
 	}
 	switch kind {
-	case plan.Any, plan.String:
+	case plan.Any, plan.Raw, plan.String:
 	case plan.Bytes, plan.Text, plan.Foreign:
 		w.foreign(raw, n)
 	default:
@@ -229,6 +229,7 @@ func (w *walker) number(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 		return
 	}
 	switch kind {
+	case plan.Raw:
 	case plan.Any:
 		w.anyNumber(string(raw))
 	case plan.Int, plan.Uint, plan.Float:

@@ -50,17 +50,19 @@ func (w *walker) object(n *plan.Node, kind plan.Kind) error {
 	case plan.Struct:
 		return w.members(&n.Fields)
 	case plan.Map:
-		err = w.entries(n.Elem, n.Null)
+		err = w.entries(n.Elem, n.Null, n.Keys)
 	case plan.Any:
-		err = w.entries(nil, true)
+		err = w.entries(nil, true, nil)
+	case plan.Raw:
+		err = w.entries(plan.Undecoded(), true, nil)
 	case plan.Foreign:
-		err = w.entries(nil, true)
+		err = w.entries(plan.Undecoded(), true, nil)
 		if err == nil {
 			w.foreign(w.data[start:w.dec.InputOffset()], n)
 		}
 	default:
 		w.mismatch(n)
-		err = w.hush(func() error { return w.entries(nil, true) })
+		err = w.hush(func() error { return w.entries(nil, true, nil) })
 	}
 	return err
 }
@@ -79,8 +81,10 @@ func (w *walker) array(n *plan.Node, kind plan.Kind) error {
 		return err
 	case plan.Any:
 		_, err = w.elements(nil, true)
+	case plan.Raw:
+		_, err = w.elements(plan.Undecoded(), true)
 	case plan.Foreign:
-		if _, err = w.elements(nil, true); err == nil {
+		if _, err = w.elements(plan.Undecoded(), true); err == nil {
 			w.foreign(w.data[start:w.dec.InputOffset()], n)
 		}
 	default:
@@ -138,6 +142,21 @@ func (w *walker) name() (name []byte, end bool, err error) {
 	return name, false, err
 }
 
+// key lets the type of a map's names judge one: it must decode, and to a key of
+// its own.
+func (w *walker) key(tried reflect.Value, name []byte) {
+	quoted, err := jsonv2.Marshal(string(name))
+	if err != nil {
+		return
+	}
+	before := tried.Elem().Len()
+	if err := jsonv2.Unmarshal(append(append([]byte("{"), quoted...), ":0}"...), tried.Interface()); err != nil {
+		w.addAt(Issue{Code: codeValue}, name)
+	} else if tried.Elem().Len() == before && w.quiet == 0 && len(w.issues) == 0 {
+		w.addAt(Issue{Code: codeDuplicate}, name)
+	}
+}
+
 // once lists a name that seen holds already.
 func (w *walker) once(seen map[string]struct{}, name []byte) {
 	if len(name) > maxPointer {
@@ -165,17 +184,24 @@ func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
 	return err
 }
 
-func (w *walker) entries(elem *plan.Node, null bool) error {
+func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
 	seen := map[string]struct{}{}
+	var tried reflect.Value
+	if keys != nil {
+		tried = reflect.New(keys)
+	}
 	for {
 		name, end, err := w.name()
 		if end || err != nil {
 			return err
 		}
-		if elem != nil && bytes.IndexByte(name, 0) >= 0 {
+		if elem != nil && elem.Kind != plan.Raw && bytes.IndexByte(name, 0) >= 0 {
 			w.addAt(Issue{Code: codeCharacter}, name)
 		}
 		w.once(seen, name)
+		if keys != nil {
+			w.key(tried, name)
+		}
 		if err := w.within(name, nil, func() error { return w.value(elem, null, false) }); err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ type builder struct {
 func build(t reflect.Type) *Result {
 	b := &builder{nodes: map[reflect.Type]*Node{}}
 	root, _ := b.node(t)
-	r := &Result{Root: root, Null: root.Kind == Any, Normal: b.normal}
+	r := &Result{Root: root, Null: root.Kind.Opaque(), Normal: b.normal}
 	if len(b.faults) == 0 {
 		b.try()
 	}
@@ -89,7 +89,7 @@ func (b *builder) node(t reflect.Type) (n *Node, null bool) {
 		b.nodes[t] = n
 		b.fill(n, t)
 	}
-	return n, null || n.Kind == Any
+	return n, null || n.Kind.Opaque()
 }
 
 func (b *builder) fill(n *Node, t reflect.Type) {
@@ -99,7 +99,7 @@ func (b *builder) fill(n *Node, t reflect.Type) {
 	case t == numberType:
 		b.fault(t, "", errors.New("is a string to one version of the decoder and a number to another: use raw JSON"))
 	case t == rawType || t == legacyRawType:
-		n.Kind = Any
+		n.Kind = Raw
 	case own.Implements(fromType) || own.Implements(unmarshaler):
 		n.Kind = Foreign
 	case own.Implements(textUnmarshal):
@@ -127,7 +127,10 @@ func (b *builder) plain(n *Node, t reflect.Type) {
 		}
 	case reflect.Map:
 		n.Kind = Map
-		n.Elem, n.Null = b.node(t.Elem()) // names that are not text are the decoder's to judge
+		n.Elem, n.Null = b.node(t.Elem())
+		if key := t.Key(); key.Kind() != reflect.String || reflect.PointerTo(key).Implements(textUnmarshal) || reflect.PointerTo(key).Implements(fromType) {
+			n.Keys = reflect.MapOf(key, rawType)
+		}
 	case reflect.Slice, reflect.Array:
 		b.list(n, t)
 	case reflect.Struct:

@@ -14,7 +14,8 @@ type Kind uint8
 
 // The kinds of targets.
 const (
-	Any     Kind = iota // an empty interface, or raw JSON
+	Any     Kind = iota // an empty interface
+	Raw                 // JSON that is kept as it is
 	Bool                // true or false
 	String              // a string
 	Int                 // an integer of Bits bits
@@ -37,6 +38,7 @@ type Node struct {
 	Type reflect.Type // never a pointer
 	Elem *Node        // Map, Slice, Array
 	Null bool         // elements may be null
+	Keys reflect.Type // Map: a map type to try names on that are more than text; else nil
 	Fields
 }
 
@@ -58,6 +60,14 @@ type Field struct {
 	NFC      bool
 	Lower    bool
 }
+
+// Undecoded is the plan of what is inside raw JSON.
+func Undecoded() *Node { return undecoded }
+
+var undecoded = &Node{Kind: Raw}
+
+// Opaque reports whether k takes values of every kind and says nothing about them.
+func (k Kind) Opaque() bool { return k == Any || k == Raw }
 
 // Fields are the members of an object, with sets of them by position.
 type Fields struct {

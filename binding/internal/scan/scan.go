@@ -64,7 +64,7 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 	switch c := s.peek(); c {
 	case '"':
 		switch kind {
-		case plan.Any:
+		case plan.Any, plan.Raw:
 			return s.text(true) >= 0
 		case plan.String, plan.Bytes, plan.Text, plan.Foreign:
 			return s.text(false) >= 0
@@ -85,7 +85,7 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 		return (kind == plan.Bool || loose(kind)) && s.pos <= len(s.data)
 	default:
 		switch kind {
-		case plan.Any, plan.Int, plan.Uint, plan.Float, plan.Foreign:
+		case plan.Any, plan.Raw, plan.Int, plan.Uint, plan.Float, plan.Foreign:
 			return !quoted && s.number(loose(kind))
 		}
 		return false
@@ -93,7 +93,7 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 }
 
 // loose reports whether a target takes values of every kind.
-func loose(k plan.Kind) bool { return k == plan.Any || k == plan.Foreign }
+func loose(k plan.Kind) bool { return k.Opaque() || k == plan.Foreign }
 
 // exactDigits is how many digits a number may have to be surely exact as a
 // float64.
@@ -148,7 +148,7 @@ func (s *scanner) array(n *plan.Node, kind plan.Kind) bool {
 		if kind == plan.Array {
 			limit = n.Len
 		}
-	case plan.Any, plan.Foreign:
+	case plan.Any, plan.Raw, plan.Foreign:
 	default:
 		return false
 	}
@@ -185,7 +185,7 @@ func (s *scanner) object(n *plan.Node, kind plan.Kind) bool {
 		ok = s.members(&n.Fields)
 	case plan.Map:
 		ok = s.entries(n.Elem, n.Null)
-	case plan.Any, plan.Foreign:
+	case plan.Any, plan.Raw, plan.Foreign:
 		ok = s.entries(nil, true)
 	}
 	s.depth++

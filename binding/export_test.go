@@ -1,0 +1,42 @@
+package binding
+
+import (
+	"reflect"
+
+	"github.com/ginsec/ginsec/binding/internal/scan"
+	"github.com/ginsec/ginsec/internal/jsonv2"
+)
+
+// Passes runs the three stages of decoding on their own, for tests that hold
+// them against one another.
+type Passes struct {
+	Clean   bool   // the quick look had no doubt
+	Walked  *Error // what the walk lists, or nil
+	Decoded error  // what the decoder says
+}
+
+// RunPasses runs every stage over data for the type that out points to.
+func RunPasses(data []byte, out any, opts ...Options) Passes {
+	s := builtin
+	for _, o := range opts {
+		s = s.with(o)
+	}
+	p := plans.Of(reflect.TypeOf(out).Elem())
+	if p.Err != nil {
+		panic(p.Err)
+	}
+	return Passes{
+		Clean:   scan.Clean(data, p, &s.limits),
+		Walked:  s.walk(data, p),
+		Decoded: jsonv2.Unmarshal(data, out, s.decoding()),
+	}
+}
+
+// Decode runs the stages in their order, without a request around them.
+func Decode(data []byte, out any, opts ...Options) *Error {
+	s := builtin
+	for _, o := range opts {
+		s = s.with(o)
+	}
+	return s.decode(data, out)
+}
