@@ -22,7 +22,9 @@ func longestFirst(rows []row) []row {
 	return rows
 }
 
-func result(r row) string { return fmt.Sprintf("return verdict(%s)<<8 | %d // %s", r.class, r.prefix.Bits(), r.name) }
+func result(r row) string {
+	return fmt.Sprintf("return verdict(%s)<<8 | %d // %s", r.class, r.prefix.Bits(), r.name)
+}
 
 // write4 writes a switch on the first octet: most addresses need one comparison.
 func write4(b *bytes.Buffer, rows []row) {
