@@ -3,15 +3,13 @@ package egress
 import (
 	"io"
 	"sync"
-	"time"
 )
 
 // body counts an answer's bytes after decompression, and holds the exchange's time
 // budget until it is read or closed.
 type body struct {
-	inner    io.ReadCloser
-	x        *exchange
-	deadline time.Time
+	inner io.ReadCloser
+	x     *exchange
 
 	mu   sync.Mutex // Close may come from another goroutine than Read
 	left int64      // negative: no limit any more
@@ -51,29 +49,30 @@ func (b *body) beyond(p []byte) (int, error) {
 	}
 	b.x.c.record(b.x.req.Context(), b.x.start, tooLarge)
 	b.err = tooLarge
-	b.x.cancel() // first, so that closing does not read the rest
+	b.x.end(nil) // first, so that closing does not read the rest
 	_ = b.inner.Close()
+	b.x.release()
 	return 0, b.err
 }
 
 func (b *body) end(err error) error {
-	switch {
-	case err == nil:
+	switch err { //nolint:errorlint // Read returns io.EOF bare
+	case nil:
 		return nil
-	case err == io.EOF: //nolint:errorlint // Read returns it bare
+	case io.EOF:
 		b.err = io.EOF
 	default:
 		failure := b.x.failure(err)
 		b.x.c.record(b.x.req.Context(), b.x.start, failure)
 		b.err = failure
 	}
-	b.x.cancel()
+	b.x.release()
 	return b.err
 }
 
 // Close ends the exchange. It does not wait for a Read that is under way.
 func (b *body) Close() error {
 	err := b.inner.Close()
-	b.x.cancel()
+	b.x.release()
 	return err
 }

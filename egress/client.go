@@ -18,6 +18,7 @@ type Client struct {
 	transport *http.Transport
 	own       *ownCache
 	connect   connector
+	watch     watch // of the header and total time budgets
 	closed    atomic.Bool
 }
 
@@ -36,7 +37,6 @@ func New(p Policy) (*Client, error) {
 		ForceAttemptHTTP2:      true, // a custom DialContext turns HTTP/2 off otherwise
 		TLSClientConfig:        r.TLS,
 		TLSHandshakeTimeout:    r.TLSTimeout,
-		ResponseHeaderTimeout:  r.HeaderTimeout,
 		MaxResponseHeaderBytes: r.MaxHeader,
 		MaxConnsPerHost:        r.MaxConnsPerHost,
 		MaxIdleConns:           100,

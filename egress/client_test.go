@@ -15,11 +15,11 @@ import (
 )
 
 // get fetches a URL and reads the whole body.
-func get(t testing.TB, c *egress.Client, url string) (string, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+func get(tb testing.TB, c *egress.Client, url string) (string, error) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	resp, err := c.HTTP().Do(req)
 	if err != nil {

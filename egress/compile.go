@@ -95,6 +95,9 @@ func (c *compiler) limits(p *Policy) {
 		}
 		*n.value = cmp.Or(*n.value, n.usual)
 	}
+	if p.MaxRedirects > mostRedirects {
+		c.fault("MaxRedirects", strconv.Itoa(p.MaxRedirects), "more than "+strconv.Itoa(mostRedirects))
+	}
 	p.MaxRedirects = max(cmp.Or(p.MaxRedirects, 5), 0)
 }
 

@@ -63,12 +63,13 @@ func (c *Client) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if refused := c.deliverable(d.URL); refused != nil {
+	u, rule := textURL(d.URL)
+	if rule != "" {
+		refused := blocked(rule, "")
 		c.record(ctx, start, refused)
-		if !c.reports(refused) {
-			return Receipt{Duration: time.Since(start)}, refused
-		}
+		return Receipt{Duration: time.Since(start)}, refused
 	}
+	req.URL, req.Host = u, u.Host
 	resp, err := c.RoundTripper().RoundTrip(req)
 	if err != nil {
 		failure := asError(err)
@@ -79,14 +80,6 @@ func (c *Client) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 	r := receiptOf(resp)
 	r.Duration = time.Since(start)
 	return r, nil
-}
-
-// deliverable judges the URL's text, which a parsed request does not have any more.
-func (c *Client) deliverable(raw string) *Error {
-	if rule := gate(raw); rule != "" && c != nil && c.rules != nil {
-		return blocked(rule, "")
-	}
-	return nil
 }
 
 // transient reports whether the same delivery can succeed later.
@@ -111,9 +104,9 @@ func (d *Delivery) request(ctx context.Context, now time.Time) (*http.Request, e
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(d.Body))
 	if err != nil {
-		return nil, blocked(ruleSyntax, "")
+		return nil, asError(err)
 	}
 	for name, values := range d.Header {
 		if name := textproto.CanonicalMIMEHeaderKey(name); !strings.HasPrefix(name, "Webhook-") {

@@ -27,7 +27,12 @@ func explain(ctx context.Context, err error) *Error {
 	if errors.As(err, &e) {
 		return asError(err)
 	}
-	if ctx.Err() != nil {
+	switch cause := context.Cause(ctx); {
+	case cause == errTotal: //nolint:errorlint // the cause is ours
+		return &Error{Kind: kindTimeout, Rule: ruleTotalTime, Err: cause}
+	case cause == errHeader: //nolint:errorlint // the cause is ours
+		return &Error{Kind: kindTimeout, Rule: ruleHeaderTime, Err: cause}
+	case cause != nil:
 		return interrupted(ctx, ruleTotalTime)
 	}
 	var netErr net.Error

@@ -112,11 +112,11 @@ func zone(lines ...string) *names {
 }
 
 // failure returns the typed error that err must be.
-func failure(t testing.TB, err error) *egress.Error {
-	t.Helper()
+func failure(tb testing.TB, err error) *egress.Error {
+	tb.Helper()
 	var e *egress.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("%v is no *egress.Error", err)
+		tb.Fatalf("%v is no *egress.Error", err)
 	}
 	return e
 }

@@ -49,7 +49,7 @@ func (o *ownCache) get() (ownAddresses, error) {
 	list, err := o.list()
 	if err != nil {
 		if last != nil {
-			return last.addrs, nil //nolint:nilerr // the last good answer serves on
+			return last.addrs, nil // the last good answer serves on
 		}
 		return nil, err
 	}

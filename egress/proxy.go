@@ -64,7 +64,7 @@ func connectThrough(conn net.Conn, proxy *url.URL, to netip.AddrPort, maxHeader 
 	}
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	r := bufio.NewReader(limited)
-	resp, err := http.ReadResponse(r, req)
+	resp, err := http.ReadResponse(r, req) //nolint:bodyclose // what follows is the tunnel
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,13 @@ type attempt struct {
 // race tries the addresses one after the other, each a stagger later or as soon as
 // the one before has failed. The first connection wins, the others are closed.
 func (c *Client) race(ctx context.Context, to []netip.AddrPort, check control) (net.Conn, *Error) {
+	if len(to) == 1 {
+		r := c.attempt(ctx, to[0], check)
+		if r.err != nil {
+			return nil, dialFailure(ctx, r.err)
+		}
+		return r.conn, nil
+	}
 	trying, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan attempt, len(to))
@@ -66,7 +73,8 @@ func (c *Client) race(ctx context.Context, to []netip.AddrPort, check control) (
 			return nil, interrupted(ctx, ruleDialTime)
 		}
 		if next < len(to) {
-			go c.attempt(trying, to[next], check, results)
+			address := to[next]
+			go func() { results <- c.attempt(trying, address, check) }()
 			next, running = next+1, running+1
 			timer.Reset(stagger)
 		}
@@ -74,10 +82,8 @@ func (c *Client) race(ctx context.Context, to []netip.AddrPort, check control) (
 	return nil, dialFailure(ctx, first)
 }
 
-// attempt reports one connection, whatever happens to it.
-func (c *Client) attempt(ctx context.Context, to netip.AddrPort, check control, results chan<- attempt) {
-	var r attempt
-	defer func() { results <- r }()
+// attempt makes one connection, whatever happens to it.
+func (c *Client) attempt(ctx context.Context, to netip.AddrPort, check control) (r attempt) {
 	defer failClosed(&r.err)
 	network := "tcp4"
 	if to.Addr().Is6() {
@@ -88,6 +94,7 @@ func (c *Client) attempt(ctx context.Context, to netip.AddrPort, check control, 
 	} else {
 		r.conn, r.err = c.connect(ctx, network, to, check)
 	}
+	return r
 }
 
 // discard closes the connections that came too late.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxChain bounds the walk over earlier hops, whoever made them.
-const maxChain = 64
+// mostRedirects is the most a policy can allow, and where report-only mode ends too.
+const mostRedirects = 50
 
 // follow judges a request that an http.Client made from a redirect: the client
 // leaves the answer that caused it in Response, and that answer its own request.
@@ -19,7 +19,7 @@ func (x *exchange) follow() *Error {
 		x.crossed = x.crossed || !sameOrigin(earlier.URL, req.URL)
 		x.hop++
 		req = earlier
-		if x.hop >= maxChain {
+		if x.hop > mostRedirects {
 			break
 		}
 	}
@@ -34,7 +34,7 @@ func (x *exchange) follow() *Error {
 		return refuse(ruleTooMany)
 	case gate(x.req.Response.Header.Get("Location")) != "":
 		return refuse(ruleCharacter)
-	case to.User != nil && !(r.AllowUserinfo && sameOrigin(from, to) && from.User != nil && from.User.String() == to.User.String()):
+	case to.User != nil && (from.User == nil || !sameOrigin(from, to) || from.User.String() != to.User.String()):
 		return blocked(ruleUserinfo, "") // it would become an Authorization header of the attacker's choice
 	case strings.EqualFold(from.Scheme, "https") && !strings.EqualFold(to.Scheme, "https") && !r.InsecureAllowDowngrade:
 		return refuse(ruleDowngrade)

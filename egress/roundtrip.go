@@ -2,8 +2,8 @@ package egress
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 )
@@ -37,18 +37,18 @@ type exchange struct {
 	req     *http.Request
 	follows bool
 	start   time.Time
+	until   time.Time // the end of the total budget
 
 	target  target
 	hop     int
 	crossed bool
 	strip   bool
 	sent    bool
-	ctx     context.Context //nolint:containedctx // the exchange's own, with its time budget
-	cancel  context.CancelFunc
+	ctx     context.Context //nolint:containedctx // the exchange's own, ended by the watch
+	end     context.CancelCauseFunc
+	stage   stage
+	trace   httptrace.ClientTrace
 }
-
-// errBudget is the cause of a context whose total budget ran out.
-var errBudget = errors.New("egress: total time budget exceeded")
 
 func (x *exchange) run() (*http.Response, *Error) {
 	own, err := x.c.ready()
@@ -56,7 +56,7 @@ func (x *exchange) run() (*http.Response, *Error) {
 		return nil, asError(err)
 	}
 	if refused := x.judge(own); refused != nil {
-		if !x.c.reports(refused) {
+		if !x.c.reports(refused) || x.hop > mostRedirects {
 			return nil, refused
 		}
 		refused.Hop = x.hop
@@ -113,8 +113,11 @@ func (x *exchange) sameAuthority(header string) bool {
 
 func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 	parent := x.req.Context()
-	x.ctx, x.cancel = context.WithDeadlineCause(parent, x.deadline(), errBudget)
-	out := x.req.WithContext(x.ctx)
+	x.until = x.deadline()
+	x.ctx, x.end = context.WithCancelCause(parent)
+	x.trace.WroteRequest = x.wrote
+	x.c.watch.add(x)
+	out := x.req.WithContext(httptrace.WithClientTrace(x.ctx, &x.trace))
 	out.URL, out.Host, out.Response = u, authority, nil
 	if x.strip {
 		out.Header = x.c.rules.redirectHeader(x.req.Header, x.crossed)
@@ -123,22 +126,34 @@ func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 	resp, err := x.c.transport.RoundTrip(out)
 	if err != nil {
 		failure := x.failure(err)
-		x.cancel()
+		x.release()
 		return nil, failure
 	}
 	if refused := x.answer(resp); refused != nil {
+		x.end(nil) // first, so that closing does not read the rest
 		_ = resp.Body.Close()
-		x.cancel()
+		x.release()
 		return nil, refused
 	}
 	return resp, nil
+}
+
+// wrote starts the wait for the answer's header.
+func (x *exchange) wrote(httptrace.WroteRequestInfo) {
+	x.c.watch.written(x, time.Now().Add(x.c.rules.HeaderTimeout))
+}
+
+// release gives back what the exchange holds.
+func (x *exchange) release() {
+	x.c.watch.remove(x)
+	x.end(nil)
 }
 
 // deadline is shared by all hops: it stands in the previous answer's body.
 func (x *exchange) deadline() time.Time {
 	if x.hop > 0 {
 		if b, ok := x.req.Response.Body.(*body); ok {
-			return b.deadline
+			return b.x.until
 		}
 	}
 	return x.start.Add(x.c.rules.Timeout)
@@ -147,11 +162,13 @@ func (x *exchange) deadline() time.Time {
 // answer bounds the answer's body and refuses what is not one.
 func (x *exchange) answer(resp *http.Response) *Error {
 	resp.Request = x.req
+	x.c.watch.answered(x)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		if x.req.Header.Get("Upgrade") == "" {
 			return blocked(ruleUpgrade, x.target.name)
 		}
-		return nil // a tunnel now: not an answer any more, and the caller's own
+		x.c.watch.remove(x) // a tunnel now: no answer any more, and the caller's own
+		return nil
 	}
 	if x.follows && redirects(resp) && gate(resp.Header.Get("Location")) != "" {
 		return &Error{Kind: kindRedirect, Rule: ruleCharacter, Host: x.target.name}
@@ -163,11 +180,7 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		}
 		limit = -1
 	}
-	deadline, _ := x.ctx.Deadline()
-	if x.hop > 0 || deadline.IsZero() {
-		deadline = x.deadline()
-	}
-	resp.Body = &body{inner: resp.Body, x: x, left: limit, deadline: deadline}
+	resp.Body = &body{inner: resp.Body, x: x, left: limit}
 	return nil
 }
 

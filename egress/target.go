@@ -28,15 +28,24 @@ func (t target) authority() string {
 
 // parse judges a URL's text and then its place.
 func (r *rules) parse(raw string, own ownAddresses) (*url.URL, target, *Error) {
-	if rule := gate(raw); rule != "" {
+	u, rule := textURL(raw)
+	if rule != "" {
 		return nil, target{}, blocked(rule, "")
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, target{}, blocked(ruleSyntax, "")
 	}
 	t, refused := r.place(u, own)
 	return u, t, refused
+}
+
+// textURL reads a URL's text, and the rule it breaks if it cannot be one.
+func textURL(raw string) (*url.URL, string) {
+	if rule := gate(raw); rule != "" {
+		return nil, rule
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, ruleSyntax
+	}
+	return u, ""
 }
 
 // gate refuses what parsers disagree about, before any of them sees it.
@@ -58,8 +67,11 @@ func (r *rules) place(u *url.URL, own ownAddresses) (target, *Error) {
 	if u.Opaque != "" || u.Host == "" {
 		return t, blocked(ruleSyntax, "")
 	}
-	if gate(u.RawQuery) != "" || gate(u.Path) == ruleLength {
-		return t, blocked(ruleCharacter, "")
+	if len(u.Path)+len(u.RawQuery) > maxURL {
+		return t, blocked(ruleLength, "")
+	}
+	if rule := gate(u.RawQuery); rule != "" {
+		return t, blocked(rule, "")
 	}
 	if !r.schemes[t.scheme] {
 		return t, blocked(ruleScheme, "")

@@ -68,11 +68,8 @@ func (u *URL) Scan(src any) error {
 }
 
 func (u *URL) stored(text string) error {
-	if rule := gate(text); rule != "" {
+	if _, rule := textURL(text); rule != "" {
 		return blocked(rule, "")
-	}
-	if _, err := url.Parse(text); err != nil {
-		return blocked(ruleSyntax, "")
 	}
 	*u = URL{text}
 	return nil
