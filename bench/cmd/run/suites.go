@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ginsec/ginsec/bench/internal/issuer"
+	"github.com/ginsec/ginsec/bench/internal/report"
+)
+
+// suite is one run of a test binary within a round.
+type suite struct {
+	name, dir string
+	tags      string // build tags
+	bench     string // which benchmarks; all by default
+	most      int    // rounds at most, for what takes long and hardly varies
+	wire      bool
+}
+
+func suites() []suite {
+	return []suite{
+		{name: "chain", dir: "chain", bench: "Process|Parallel|Fresh|Redis"},
+		{name: "wire", dir: "chain", bench: "Wire", wire: true},
+		{name: "auth", dir: "auth"},
+		{name: "ratelimit", dir: "ratelimit"},
+		{name: "replay", dir: "replay"},
+		{name: "binding", dir: "binding"},
+		{name: "binding-sonic", dir: "binding", tags: "sonic"},
+		{name: "binding-goccy", dir: "binding", tags: "go_json"},
+		{name: "scope", dir: "scope"},
+		{name: "egress", dir: "egress"},
+		{name: "growth", dir: "growth", most: 3},
+	}
+}
+
+func (s suite) binary() string {
+	if s.tags == "" {
+		return s.dir + ".test"
+	}
+	return s.dir + "-" + s.tags + ".test"
+}
+
+func choose(only []string) ([]suite, error) {
+	if only == nil {
+		return suites(), nil
+	}
+	var chosen []suite
+	for _, name := range only {
+		at := slices.IndexFunc(suites(), func(s suite) bool { return s.name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no comparison called %q", name)
+		}
+		chosen = append(chosen, suites()[at])
+	}
+	return chosen, nil
+}
+
+func measure(ctx context.Context, o options, dir, fixture string, chosen []suite, r *report.Report) error {
+	for round := range o.rounds {
+		for _, s := range chosen {
+			if s.most > 0 && round >= s.most {
+				continue
+			}
+			progress("round %d of %d: %s", round+1, o.rounds, s.name)
+			if err := s.run(ctx, o, dir, fixture, r); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s suite) run(ctx context.Context, o options, dir, fixture string, r *report.Report) error {
+	bench := s.bench
+	if bench == "" {
+		bench = "."
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, s.binary()),
+		"-test.run", "^$", "-test.bench", bench, "-test.benchtime", o.benchtime.String(), "-test.timeout", "10m")
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), issuer.FixtureVariable+"="+fixture)
+	if s.wire {
+		cmd.Env = append(cmd.Env, "GINSEC_BENCH_WIRE="+strconv.Itoa(o.wire))
+	}
+	if o.quick {
+		cmd.Env = append(cmd.Env, "GINSEC_BENCH_QUICK=1")
+	}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w\n%s%s", err, out.String(), errs.String())
+	}
+	if strings.Contains(out.String(), "--- FAIL") {
+		return fmt.Errorf("a benchmark failed:\n%s", out.String())
+	}
+	name, _, _ := strings.Cut(s.name, "-")
+	return r.Read(name, &out)
+}

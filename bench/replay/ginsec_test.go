@@ -1,0 +1,44 @@
+package replay_test
+
+import (
+	"testing"
+
+	"github.com/ginsec/ginsec/bench/internal/redis"
+	"github.com/ginsec/ginsec/replay"
+)
+
+func open(tb testing.TB, s replay.Store, err error) use {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s.Use
+}
+
+// ginsecLocal is made for as many ids as its rivals.
+func ginsecLocal(tb testing.TB) use {
+	tb.Helper()
+	s, err := replay.Local(replay.LocalConfig{Capacity: sized, FalsePositiveRate: rate})
+	return open(tb, s, err)
+}
+
+// ginsecLocalDefault starts small and grows.
+func ginsecLocalDefault(tb testing.TB) use {
+	tb.Helper()
+	s, err := replay.Local(replay.LocalConfig{})
+	return open(tb, s, err)
+}
+
+func ginsecRedis(tb testing.TB, server redis.Server) use {
+	tb.Helper()
+	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{})
+	return open(tb, s, err)
+}
+
+// ginsecRedisSized is made for what BenchmarkRedisBytes stores.
+func ginsecRedisSized(tb testing.TB, server redis.Server) use {
+	tb.Helper()
+	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{Capacity: redisTokens})
+	return open(tb, s, err)
+}
