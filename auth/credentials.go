@@ -15,7 +15,7 @@ const (
 
 // credentials finds the token of a request, in the Authorization header and
 // nowhere else (RFC 6750 section 2.1, RFC 9449 section 7.1): a token in a URL is
-// in logs. What follows the token is left to [b64token].
+// in logs. What follows the token is left to [oneToken].
 func credentials(h http.Header, withDPoP bool) (token string, s scheme, refusal *Error) {
 	values := h["Authorization"]
 	if len(values) > 1 {
@@ -53,14 +53,19 @@ func schemeEnd(v string) int {
 
 func noToken() *Error { return &Error{Status: http.StatusUnauthorized, Reason: reasonNoToken} }
 
-// b64token reports whether s is one token by the syntax of RFC 6750 section 2.1,
-// which a JWT need not be.
-func b64token(s string) bool {
-	t := strings.TrimRight(s, "=")
-	for i := range len(t) {
-		if c := t[i]; !alphabet[c] && c != '.' && c != '~' && c != '+' && c != '/' {
+// oneToken reports whether s can be called one token (RFC 6750 section 2.1), good
+// or not: no list, no parameter, no quotes. Padding is allowed anywhere a segment
+// ends, because that is a token that somebody spelled wrongly.
+func oneToken(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case alphabet[c], c == '.', c == '~', c == '+', c == '/':
+			if i > 0 && s[i-1] == '=' && c != '.' {
+				return false
+			}
+		case c != '=':
 			return false
 		}
 	}
-	return t != ""
+	return s != ""
 }

@@ -107,7 +107,7 @@ func (v *Verifier) authenticate(c *gin.Context, now time.Time) (*verified, schem
 	ctx := c.Request.Context()
 	e, refusal := v.check(ctx, token, now)
 	if refusal != nil {
-		if refusal.Reason == reasonMalformed && !b64token(token) {
+		if refusal.Reason == reasonMalformed && !oneToken(token) {
 			refusal = badRequest(reasonMalformedHeader)
 		}
 		return nil, s, refusal

@@ -17,8 +17,9 @@ type Token struct {
 	Algorithm string
 	// Header sets members of the JOSE header; nil removes one.
 	Header map[string]any
-	// Payload is signed instead of the claims when it is not nil, byte by byte.
-	Payload []byte
+	// RawHeader and Payload are signed instead of the header and the claims when
+	// they are not nil, byte by byte.
+	RawHeader, Payload []byte
 }
 
 // Claims returns the claims of an ordinary access token for audience, valid for
@@ -54,11 +55,13 @@ func (i *Issuer) MintWith(claims map[string]any, t Token) (string, error) {
 	}
 	header := map[string]any{"alg": alg, "kid": key.kid, "typ": "at+jwt"}
 	change(header, t.Header)
-	rawHeader, err := json.Marshal(header)
-	if err != nil {
-		return "", fmt.Errorf("authtest: header: %w", err)
+	rawHeader, payload := t.RawHeader, t.Payload
+	var err error
+	if rawHeader == nil {
+		if rawHeader, err = json.Marshal(header); err != nil {
+			return "", fmt.Errorf("authtest: header: %w", err)
+		}
 	}
-	payload := t.Payload
 	if payload == nil {
 		if payload, err = json.Marshal(claims); err != nil {
 			return "", fmt.Errorf("authtest: claims: %w", err)
