@@ -63,7 +63,7 @@ func authAttacks() []attack {
 		withToken("meant for several audiences, ours among them, passes", "200", claim("aud", []string{"billing", audience})),
 		withToken("from another issuer", "401", claim("iss", "https://evil.example")),
 		withToken("without a subject", "401", claim("sub", nil)),
-		withToken("padded segments", "400", func(w *world) (string, error) {
+		withToken("padded segments", "401", func(w *world) (string, error) {
 			token, err := w.token("alice", nil)
 			return strings.Replace(token, ".", "=.", 1), err
 		}),

@@ -86,7 +86,7 @@ func (w *world) startGuarded(ctx context.Context, addr string) (*target, error) 
 			JWKS:        auth.JWKSConfig{InsecureAllowLoopback: true}, // the issuer is this process
 		},
 		Public: []string{"GET /healthz", "POST /login", "POST /password-reset"},
-		Egress: egresstest.Open(egress.Policy{MaxBody: 4 << 20}, w.partner.URL), // the partner is this process too
+		Egress: egresstest.Open(egress.Policy{MaxBody: 1 << 20}, w.partner.URL), // the partner is this process too
 		Audit:  w.events,
 	}
 	if url := os.Getenv("REDIS_URL"); url != "" {
