@@ -33,9 +33,14 @@ func post(body string) *http.Request {
 // faults writes a refusal as "code pointer" words.
 func faults(t *testing.T, w *httptest.ResponseRecorder) string {
 	t.Helper()
+	return faultsOf(t, w.Body.String())
+}
+
+func faultsOf(t *testing.T, body string) string {
+	t.Helper()
 	var p problem.Problem
-	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
-		t.Fatalf("no problem document: %v: %s", err, w.Body)
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		t.Fatalf("no problem document: %v: %s", err, body)
 	}
 	out := []string{fmt.Sprint(p.Status)}
 	if p.Code != "invalid_payload" {

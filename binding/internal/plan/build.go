@@ -13,6 +13,7 @@ import (
 
 var (
 	durationType   = reflect.TypeFor[time.Duration]()
+	timeType       = reflect.TypeFor[time.Time]()
 	numberType     = reflect.TypeFor[json.Number]()
 	rawType        = reflect.TypeFor[jsonv2.Value]()
 	legacyRawType  = reflect.TypeFor[json.RawMessage]()
@@ -100,6 +101,8 @@ func (b *builder) fill(n *Node, t reflect.Type) {
 		b.fault(t, "", errors.New("is a string to one version of the decoder and a number to another: use raw JSON"))
 	case t == rawType || t == legacyRawType:
 		n.Kind = Raw
+	case t == timeType:
+		n.Kind = Text
 	case own.Implements(fromType) || own.Implements(unmarshaler):
 		n.Kind = Foreign
 	case own.Implements(textUnmarshal):
