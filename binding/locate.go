@@ -3,6 +3,7 @@ package binding
 import (
 	"cmp"
 	"fmt"
+	"net/textproto"
 	"reflect"
 	"slices"
 	"strconv"
@@ -87,6 +88,9 @@ func memberName(sf reflect.StructField, in Source) (name string, own bool) {
 	}
 	if name == "-" {
 		name = ""
+	}
+	if in == InHeader {
+		name = textproto.CanonicalMIMEHeaderKey(name)
 	}
 	if in == InBody {
 		name = cmp.Or(name, memberNameOfHidden(sf))
