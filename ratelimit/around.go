@@ -39,46 +39,52 @@ func (g *gate) around(c *gin.Context) {
 		g.inner(c)
 		return
 	}
-	v := g.l.visit(c)
-	if v.ran(g) {
+	v, outermost := g.l.visits.enter(c)
+	if outermost {
+		defer g.l.visits.leave(c)
+	} else if v.passed(g) {
 		g.inner(c)
 		return
 	}
 	d := g.begin(c, v)
-	if g.before(d) {
-		g.inner(c)
-		d.asked = false
-		if c.IsAborted() {
-			g.chargeAborted(d)
-		} else if g.resolve(d, g.late(d)) {
-			g.finish(d)
-		}
-	}
+	from := len(v.charged)
+	passed := g.surround(d)
 	g.l.free(d)
+	if passed {
+		g.proceed(c, v, from, outermost)
+	}
 }
 
-// before refuses what is known to be over a limit.
-func (g *gate) before(d *batch) bool {
-	if !g.resolve(d, func(p *policy) bool { return p.early }) {
+// surround takes the three steps and reports whether the request may go on.
+func (g *gate) surround(d *batch) bool {
+	if !g.resolve(d, func(p *policy) bool { return p.early }) || !g.knownToFit(d) {
 		return false
 	}
-	if len(d.items) > 0 {
-		g.l.store.known(d.items)
-		for i := range d.items {
-			if it := &d.items[i]; !it.ok && !it.soft {
-				g.l.refuse(d, !g.l.store.remote())
-				return false
-			}
-		}
+	d.visit.gates = append(d.visit.gates, g)
+	g.inner(d.c)
+	d.asked = false
+	if d.c.IsAborted() {
+		g.chargeAborted(d)
+		return false
 	}
-	g.l.enter(d, g)
-	return true
+	anonymous := d.principal() == nil
+	late := func(p *policy) bool { return !p.early && !(anonymous && p.personal) }
+	return g.resolve(d, late) && g.charge(d)
 }
 
-// late returns which policies are resolved after inner.
-func (g *gate) late(d *batch) func(p *policy) bool {
-	anonymous := d.principal() == nil
-	return func(p *policy) bool { return !p.early && !(anonymous && p.personal) }
+// knownToFit refuses what is known to be over a limit.
+func (g *gate) knownToFit(d *batch) bool {
+	if len(d.items) == 0 {
+		return true
+	}
+	g.l.store.known(d.items)
+	for i := range d.items {
+		if d.items[i].denies() {
+			g.l.refuse(d, !g.l.remote)
+			return false
+		}
+	}
+	return true
 }
 
 // chargeAborted charges a request that inner refused, as far as it can be told

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,9 +16,9 @@ type batch struct {
 	subject
 	items   []item
 	visit   *visit
-	started time.Time // zero when nobody wants to know how long it took
-	key     []byte    // what the item being made is counted by
-	buf     []byte
+	started time.Time          // zero when nobody wants to know how long it took
+	buf     []byte             // the key of the item being made; later the text of a header
+	prefix  int                // where in buf the key's parts begin
 	adhoc   [maxCharges]policy // of charges made without a middleware
 }
 
@@ -32,43 +33,60 @@ func (l *Limiter) free(b *batch) {
 	clear(b.items) // no request's data outlives it here
 	b.subject, b.visit = subject{}, nil
 	if cap(b.buf) > 4096 {
-		b.buf, b.key = nil, nil // an unusually long key
+		b.buf = nil // an unusually long key
 	}
 	l.batches.Put(b)
 }
 
-// add appends the item of p, and of its lockout, for the key in b.key.
+// begin starts the key of p in b.buf: what tells p's logs from others. The parts
+// of the key are appended behind it.
+func (b *batch) begin(p *policy) {
+	b.buf = append(b.buf[:0], p.prefix...)
+	b.prefix = len(b.buf)
+}
+
+// add appends the item of p, and of its lockout, for the key in b.buf.
 func (l *Limiter) add(b *batch, p *policy, cost, limit int64, window time.Duration) {
-	it := item{policy: p, rule: p.rule, window: window, cost: min(cost, maxLimit+1), soft: p.ReportOnly || l.reportOnly, onFail: p.OnStoreFailure}
-	if it.onFail == "" {
-		it.onFail = l.onFail
-	}
-	if limit == p.Limit && window == p.Window {
-		b.buf = append(b.buf[:0], p.prefix...)
-	} else { // a plan
+	it := b.next()
+	it.policy, it.rule, it.window, it.cost, it.soft = p, p.rule, window, min(cost, maxLimit+1), p.ReportOnly
+	if limit != p.Limit || window != p.Window { // a plan
 		it.rule = ruleOf(limit, window, false)
-		b.buf = appendPrefix(b.buf[:0], &p.Policy, window, unitCoarse)
+		b.rename(p, window, unitCoarse)
 	}
-	l.identify(b, &it)
-	b.items = append(b.items, it)
+	l.identify(b, it)
 	if p.Lockout > 0 {
-		it.lock, it.cost, it.window = true, 0, p.Lockout
-		it.rule = ruleOf(1, p.Lockout, true)
+		b.rename(p, p.Lockout, unitLock)
+		it = b.next()
+		it.policy, it.rule, it.window, it.lock, it.soft = p, ruleOf(1, p.Lockout, true), p.Lockout, true, p.ReportOnly
 		it.rule.limit = 0 // fits as long as nothing is there
-		b.buf = appendPrefix(b.buf[:0], &p.Policy, p.Lockout, unitLock)
-		l.identify(b, &it)
-		b.items = append(b.items, it)
+		l.identify(b, it)
 	}
 }
 
-// identify gives the item the hash, and in a remote store the name, of the prefix
-// in b.buf and the key in b.key.
+// next appends an empty item.
+func (b *batch) next() *item {
+	n := len(b.items)
+	if n == cap(b.items) {
+		b.items = append(b.items, item{})
+	} else {
+		b.items = b.items[:n+1] // cleared by free
+	}
+	return &b.items[n]
+}
+
+// rename puts another log of p in front of the key.
+func (b *batch) rename(p *policy, window time.Duration, unit byte) {
+	var room [160]byte
+	prefix := appendPrefix(room[:0], p.Name, window, unit)
+	b.buf = slices.Replace(b.buf, 0, b.prefix, prefix...)
+	b.prefix = len(prefix)
+}
+
+// identify gives the item the hash, and in a remote store the name, of b.buf.
 func (l *Limiter) identify(b *batch, it *item) {
-	prefix := len(b.buf)
-	b.buf = append(b.buf, b.key...)
 	it.hash = max(maphash.Bytes(l.seed, b.buf), 1)
-	if l.store.remote() {
-		it.name = keyName(l.store.prefix(), b.buf[:prefix], b.key)
+	if l.remote {
+		it.name = keyName(l.store.prefix(), b.buf[:b.prefix], b.buf[b.prefix:])
 	}
 }
 

@@ -31,11 +31,11 @@ type breaker struct {
 	done    chan struct{}
 }
 
-func (r *redis) breakerOf(items []item) *breaker {
+func (r *redis) breakerOf(name string) *breaker {
 	if !r.cluster {
 		return &r.breakers[0]
 	}
-	return &r.breakers[slotOf(items[0].name)/(16384/slotGroups)]
+	return &r.breakers[slotOf(name)/(16384/slotGroups)]
 }
 
 func (b *breaker) succeeded() {

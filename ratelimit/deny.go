@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +45,7 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	if mayLock {
 		l.lockExceeded(ctx, d)
 	}
-	if v := d.visit; v != nil && len(v.charged) > 0 {
+	if v := d.visit; len(v.charged) > 0 {
 		l.store.refund(ctx, l.timeout, v.charged)
 		for i := range v.charged {
 			if it := &v.charged[i]; it.ok {
@@ -55,13 +56,13 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	p := problem.Problem{Type: typeQuota, Title: titleQuota, Status: http.StatusTooManyRequests, Code: reasonQuota}
 	for i := range d.items {
 		it := &d.items[i]
-		if it.ok || it.soft {
+		if !it.denies() {
 			continue
 		}
 		if it.lock {
 			p.Type, p.Title, p.Code = typeAbnormal, titleAbnorm, reasonLocked
 		}
-		if name := it.policy.Name; !it.policy.Hidden && !contains(p.ViolatedPolicies, name) {
+		if name := it.policy.Name; !it.policy.Hidden && !slices.Contains(p.ViolatedPolicies, name) {
 			p.ViolatedPolicies = append(p.ViolatedPolicies, name)
 		}
 	}
@@ -69,20 +70,9 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	if wait := retryAfter(d.items); wait > 0 {
 		d.c.Writer.Header()[headerRetry] = []string{strconv.FormatInt(seconds(wait), 10)}
 	}
-	if d.visit != nil {
-		d.visit.charged = d.visit.charged[:0]
-	}
+	d.visit.charged = d.visit.charged[:0]
 	problem.Abort(d.c, p)
 	l.record(d, audit.Deny, p.Code, p.Status, nil)
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *Limiter) refuseUnavailable(d *batch, err error) {
@@ -101,7 +91,7 @@ func (l *Limiter) refuseInvalid(d *batch) {
 // fail answers a request that could not be decided.
 func (l *Limiter) fail(d *batch, p problem.Problem, err error) {
 	_ = d.c.Error(err)
-	if v := d.visit; v != nil && len(v.charged) > 0 {
+	if v := d.visit; len(v.charged) > 0 {
 		l.store.refund(d.c.Request.Context(), l.timeout, v.charged)
 		v.charged = v.charged[:0]
 	}
@@ -115,7 +105,7 @@ func (l *Limiter) lockExceeded(ctx context.Context, d *batch) {
 	lock := l.batch()
 	for i := range d.items {
 		it := &d.items[i]
-		if it.ok || it.soft || it.lock || it.policy.Lockout == 0 || it.policy.CountIf != nil {
+		if !it.denies() || it.lock || it.policy.Lockout == 0 || it.policy.CountIf != nil {
 			continue
 		}
 		if locked := &d.items[i+1]; locked.ok {
@@ -139,6 +129,23 @@ func (l *Limiter) lockOut(ctx context.Context, b *batch) {
 	l.store.take(ctx, l.timeout, b.items, false)
 }
 
+func (l *Limiter) recordAllowed(d *batch) {
+	verdict, reason := audit.Allow, reasonOK
+	for i := range d.items {
+		if it := &d.items[i]; !it.ok {
+			verdict, reason = audit.Report, it.reason()
+		}
+	}
+	l.record(d, verdict, reason, 0, nil)
+}
+
+func (s *subject) audited() audit.Subject {
+	if p := s.principal(); p != nil {
+		return audit.SubjectOf(p.ID())
+	}
+	return audit.Subject{}
+}
+
 func (l *Limiter) record(d *batch, verdict audit.Verdict, reason string, status int, err error) {
 	if l.audit == nil {
 		return
@@ -149,7 +156,7 @@ func (l *Limiter) record(d *batch, verdict audit.Verdict, reason string, status 
 	}
 	e := audit.Event{
 		Control: control, Verdict: verdict, Reason: reason, Route: d.c.FullPath(), Status: status,
-		Subject: who(&d.subject), Err: err,
+		Subject: d.audited(), Err: err,
 	}
 	if !d.started.IsZero() {
 		e.Duration = time.Since(d.started)

@@ -75,7 +75,11 @@ func (d *denyCache) note(it *item, before int64) {
 			return
 		}
 	}
-	s.keys[it.hash] = denied{limit: it.rule.limit, cost: it.cost, until: until, fresh: min(until, before+deniedFor)}
+	k := denied{limit: it.rule.limit, cost: it.cost, until: until, fresh: min(until, before+deniedFor)}
+	if it.lock { // it is asked for like this
+		k.limit, k.cost = 0, 0
+	}
+	s.keys[it.hash] = k
 }
 
 func (d *denyCache) drop(hash uint64) {

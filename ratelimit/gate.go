@@ -8,7 +8,6 @@ import (
 
 	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/internal/probe"
-	"github.com/ginsec/ginsec/internal/reqctx"
 )
 
 const control = "ratelimit"
@@ -35,11 +34,11 @@ type gate struct {
 	policies []*policy
 	after    bool     // something is to be done after the handler
 	quotas   []string // the RateLimit-Policy header when every policy applies as it is
-	shown    int      // how many policies that are; 0 when it is never so
+	shown    int      // how many policies that are; -1 when it is never so
 }
 
 func (l *Limiter) gate(method string, inner gin.HandlerFunc, policies []Policy) *gate {
-	compiled, err := compileAll(policies)
+	compiled, err := compileAll(policies, &l.defaults)
 	if err != nil {
 		panic(fmt.Sprintf("ratelimit.%s: %v", method, err))
 	}
@@ -63,15 +62,19 @@ func (g *gate) serve(c *gin.Context) {
 	if probe.Met(c, control) {
 		return
 	}
-	v := g.l.visit(c)
-	if v.ran(g) {
+	v, outermost := g.l.visits.enter(c)
+	if outermost {
+		defer g.l.visits.leave(c)
+	} else if v.passed(g) {
 		return
 	}
 	d := g.begin(c, v)
-	if g.resolve(d, func(*policy) bool { return true }) {
-		g.finish(d)
-	}
+	from := len(v.charged)
+	passed := g.resolve(d, everyPolicy) && g.charge(d)
 	g.l.free(d)
+	if passed {
+		g.proceed(c, v, from, outermost)
+	}
 }
 
 // begin starts one step's way through a gate.
@@ -85,6 +88,19 @@ func (g *gate) begin(c *gin.Context, v *visit) *batch {
 	}
 	return d
 }
+
+// proceed runs the rest of the chain where something is to be done after it.
+func (g *gate) proceed(c *gin.Context, v *visit, from int, outermost bool) {
+	if !outermost && !g.after {
+		return
+	}
+	c.Next()
+	if g.after {
+		g.settle(c, v, from)
+	}
+}
+
+func everyPolicy(*policy) bool { return true }
 
 // resolve adds the items of the policies that are wanted and apply. When it
 // returns false the request has been refused.
@@ -104,148 +120,80 @@ func (g *gate) resolve(d *batch, wanted func(*policy) bool) bool {
 			g.l.refuseInvalid(d)
 			return false
 		}
-		d.key = p.Key.appendKey(d.key[:0], &d.subject)
+		d.begin(p)
+		d.buf = p.Key.appendKey(d.buf, &d.subject)
 		g.l.add(d, p, cost, limit, window)
 	}
-	d.dropCharged()
+	if len(d.visit.charged) > 0 {
+		d.dropCharged()
+	}
 	return true
 }
 
-// finish charges, answers when the request is over a limit, and settles what
-// counts only after the handler.
-func (g *gate) finish(d *batch) {
+// charge takes the items, and answers the request when it is over a limit.
+func (g *gate) charge(d *batch) bool {
 	l := g.l
 	if len(d.items) > 0 {
 		out := l.store.take(d.c.Request.Context(), l.timeout, d.items, false)
 		if out.err != nil {
 			l.refuseUnavailable(d, out.err)
-			return
+			return false
 		}
 		if !out.ok {
 			l.refuse(d, true)
-			return
+			return false
 		}
 	}
-	v := l.enter(d, g)
-	from := len(v.charged)
 	l.writeHeaders(d, g)
-	v.keep(d.items)
-	l.recordAllowed(d)
-	if g.after {
-		d.c.Next()
-		g.settle(d.c, v, from)
-	}
-}
-
-// visit is what a limiter remembers of one request.
-type visit struct {
-	gates     []*gate
-	charged   []item
-	gateRoom  [2]*gate
-	itemRoom  [2]item
-	stateRoom [1]string
-}
-
-// visit returns what l remembers of the request; nil before its first step.
-func (l *Limiter) visit(c *gin.Context) *visit {
-	v, _ := reqctx.Get(c, l).(*visit)
-	return v
-}
-
-func (v *visit) ran(g *gate) bool {
-	if v == nil {
-		return false
-	}
-	for _, other := range v.gates {
-		if other == g {
-			return true
-		}
-	}
-	return false
-}
-
-// enter notes that g has let the request pass.
-func (l *Limiter) enter(d *batch, g *gate) *visit {
-	if d.visit == nil {
-		d.visit = &visit{}
-		d.visit.gates = d.visit.gateRoom[:0]
-		d.visit.charged = d.visit.itemRoom[:0]
-		reqctx.Put(d.c, l, d.visit)
-	}
-	if !d.visit.ran(g) {
+	if !d.visit.passed(g) {
 		d.visit.gates = append(d.visit.gates, g)
 	}
-	return d.visit
+	d.visit.charged = append(d.visit.charged, d.items...)
+	l.recordAllowed(d)
+	return true
 }
-
-// keep remembers charged items, for later steps and for refunds.
-func (v *visit) keep(items []item) { v.charged = append(v.charged, items...) }
 
 // dropCharged leaves out what another step has already charged this request for:
 // the same policy and key. A limit that is tighter here is only checked.
-func (d *batch) dropCharged() {
-	if d.visit == nil || len(d.visit.charged) == 0 {
-		return
-	}
-	kept := d.items[:0]
-	for i := range d.items {
-		it := d.items[i]
-		for j := range d.visit.charged {
-			done := &d.visit.charged[j]
-			if done.hash != it.hash || it.lock || done.cost == 0 {
-				continue
+func (b *batch) dropCharged() {
+	kept := b.items[:0]
+	for i := range b.items {
+		it, drop := b.items[i], false
+		for j := range b.visit.charged {
+			done := &b.visit.charged[j]
+			if done.hash == it.hash && !it.lock && done.charged() {
+				drop = drop || done.rule.limit <= it.rule.limit
+				it.cost = 0
 			}
-			if done.rule.limit <= it.rule.limit {
-				it.hash = 0
-			}
-			it.cost = 0
 		}
-		if it.hash != 0 {
+		if !drop {
 			kept = append(kept, it)
 		}
 	}
-	d.items = kept
+	clear(b.items[len(kept):])
+	b.items = kept
 }
 
 // settle gives back what did not count after all, and locks out keys whose limit
 // counted requests have used up.
 func (g *gate) settle(c *gin.Context, v *visit, from int) {
 	status := c.Writer.Status()
-	b := g.l.batch()
-	lock := g.l.batch()
+	back, lock := g.l.batch(), g.l.batch()
 	for i := from; i < len(v.charged); i++ { // none when a later step refused and gave all back
-		it := v.charged[i]
-		switch {
-		case it.policy.CountIf == nil || it.cost == 0 || !it.ok || it.unknown:
+		switch it := &v.charged[i]; {
+		case it.policy.CountIf == nil || !it.charged():
 		case !it.policy.CountIf(status):
-			b.items = append(b.items, it)
-			v.charged[i].cost = 0
+			back.items = append(back.items, *it)
+			it.cost = 0
 		case it.policy.Lockout > 0 && it.remaining == 0:
 			lock.items = append(lock.items, v.charged[i+1])
 		}
 	}
 	ctx := c.Request.Context()
-	if len(b.items) > 0 {
-		g.l.store.refund(ctx, g.l.timeout, b.items)
+	if len(back.items) > 0 {
+		g.l.store.refund(ctx, g.l.timeout, back.items)
 	}
 	g.l.lockOut(ctx, lock)
-	g.l.free(b)
+	g.l.free(back)
 	g.l.free(lock)
-}
-
-func (l *Limiter) recordAllowed(d *batch) {
-	verdict, reason := audit.Allow, reasonOK
-	for i := range d.items {
-		if it := &d.items[i]; !it.ok {
-			verdict, reason = audit.Report, it.reason()
-		}
-	}
-	l.record(d, verdict, reason, 0, nil)
-}
-
-func who(s *subject) audit.Subject {
-	if p := s.principal(); p != nil {
-		return audit.SubjectOf(p.ID())
-	}
-	return audit.Subject{}
 }

@@ -37,7 +37,7 @@ func seconds(d time.Duration) int64 {
 // of the items of this step. A nil gate means that the step refuses.
 func (l *Limiter) writeHeaders(d *batch, g *gate) {
 	h := d.c.Writer.Header()
-	earlier := d.visit != nil && len(d.visit.charged) > 0
+	earlier := len(d.visit.charged) > 0
 	shown := 0
 	d.buf = d.buf[:0]
 	if earlier {

@@ -54,14 +54,15 @@ type Config struct {
 
 // Limiter counts charges against policies. It is safe for concurrent use.
 type Limiter struct {
-	store      Store
-	resolver   *clientip.Resolver
-	audit      audit.Sink
-	onFail     Failure
-	timeout    time.Duration
-	reportOnly bool
-	seed       maphash.Seed
-	batches    sync.Pool
+	store    Store
+	resolver *clientip.Resolver
+	audit    audit.Sink
+	timeout  time.Duration
+	defaults defaults
+	seed     maphash.Seed
+	remote   bool
+	batches  sync.Pool
+	visits   visits
 }
 
 // New makes a limiter. It does no network I/O. All mistakes of the configuration
@@ -87,7 +88,7 @@ func New(cfg Config) (*Limiter, error) {
 	}
 	l := &Limiter{
 		store: cfg.Store, resolver: resolver, audit: cfg.Audit,
-		onFail: cfg.OnStoreFailure, timeout: cfg.Timeout, reportOnly: cfg.ReportOnly,
+		timeout: cfg.Timeout, defaults: defaults{cfg.OnStoreFailure.or(failLocal), cfg.ReportOnly},
 	}
 	if l.store == nil {
 		l.store = newMemory(defaultMaxKeys, maphash.MakeSeed())
@@ -95,10 +96,8 @@ func New(cfg Config) (*Limiter, error) {
 	if l.timeout == 0 {
 		l.timeout = defaultTimeout
 	}
-	if l.onFail == "" {
-		l.onFail = failLocal
-	}
-	l.seed = l.store.seed()
+	l.seed, l.remote = l.store.seed(), l.store.remote()
+	l.visits.init()
 	l.batches.New = func() any { return &batch{} }
 	return l, nil
 }

@@ -20,10 +20,10 @@ type entry struct {
 
 // verdict is what a log says about one charge.
 type verdict struct {
-	ok        bool
 	remaining int64         // units left, after the charge if it was made
 	wait      time.Duration // until the charge fits (0: never), or until more is left
 	stamp     uint32        // the tick to refund from
+	ok        bool
 }
 
 // judge prunes what has left the window and says whether cost fits. A clock that

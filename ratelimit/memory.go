@@ -65,9 +65,9 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 		it := &items[0]
 		s := &m.shards[m.shardOf(it.hash)]
 		s.mu.Lock()
-		m.judge(s, it, now)
+		slot := m.judge(s, it, now)
 		if it.ok && !dry {
-			m.charge(s, it, now)
+			m.charge(s, it, slot, now)
 		}
 		s.mu.Unlock()
 		return outcome{ok: it.ok || it.soft}
@@ -77,7 +77,8 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 	if ok && !dry {
 		for i := range items {
 			if it := &items[i]; it.ok {
-				m.charge(&m.shards[m.shardOf(it.hash)], it, now)
+				s := &m.shards[m.shardOf(it.hash)]
+				m.charge(s, it, s.find(it.hash), now)
 			}
 		}
 	}
@@ -97,24 +98,26 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 
 func (m *memory) known(items []item) { m.take(context.Background(), 0, items, true) }
 
-// judge fills in the item's verdict. The shard is locked.
-func (m *memory) judge(s *shard, it *item, now int64) {
+// judge fills in the item's verdict and returns the slot of its key, or -1. The
+// shard is locked.
+func (m *memory) judge(s *shard, it *item, now int64) int {
 	slot := s.find(it.hash)
 	if slot < 0 && s.count >= s.limit {
 		s.sweep(now)
 		if s.count >= s.limit {
 			if slot = m.overflow(s, it); slot < 0 && s.count >= s.limit+overflowRoom {
 				it.verdict = verdict{wait: it.window}
-				return
+				return slot
 			}
 		}
 	}
-	if slot < 0 {
-		fresh := entry{last: now / it.rule.tick}
-		it.verdict = fresh.judge(&s.slab, &it.rule, now, it.cost)
-		return
+	var fresh entry
+	e := &fresh
+	if slot >= 0 {
+		e = &s.entries[slot]
 	}
-	it.verdict = s.entries[slot].judge(&s.slab, &it.rule, now, it.cost)
+	it.verdict = e.judge(&s.slab, &it.rule, now, it.cost)
+	return slot
 }
 
 // overflow turns the item of a new key into one of the count that all new keys
@@ -125,18 +128,18 @@ func (m *memory) overflow(s *shard, it *item) int {
 	return s.find(it.hash)
 }
 
-// charge makes the charge that judge allowed.
-func (m *memory) charge(s *shard, it *item, now int64) {
+// charge makes the charge that judge allowed, in the key's slot or a new one.
+func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 	if it.cost == 0 {
 		return
 	}
 	var e *entry
-	if slot := s.find(it.hash); slot >= 0 {
+	if slot >= 0 {
 		e = &s.entries[slot]
 	} else {
 		s.sweep(now)
 		e = s.insert(it.hash, now)
-		e.last = max(e.last, now/it.rule.tick)
+		e.last = now / it.rule.tick
 	}
 	e.push(&s.slab, &it.rule, it.cost)
 	it.remaining -= it.cost
@@ -148,7 +151,7 @@ func (m *memory) charge(s *shard, it *item, now int64) {
 func (m *memory) refund(_ context.Context, _ time.Duration, items []item) {
 	for i := range items {
 		it := &items[i]
-		if it.cost == 0 || !it.ok || it.unknown {
+		if !it.charged() {
 			continue
 		}
 		s := &m.shards[m.shardOf(it.hash)]

@@ -77,6 +77,14 @@ const (
 	failDeny  Failure = "deny"
 )
 
+// or returns f, or what stands further out when f is not set.
+func (f Failure) or(outer Failure) Failure {
+	if f == "" {
+		return outer
+	}
+	return f
+}
+
 func (f Failure) valid() bool {
 	return f == "" || f == failLocal || f == failAllow || f == failDeny
 }
@@ -93,12 +101,12 @@ func Failures(status int) bool { return status >= http.StatusBadRequest }
 type policy struct {
 	Policy
 	rule     rule
-	fine     bool
 	prefix   []byte // of the key: no two policies' prefixes are one another's start
 	early    bool
 	personal bool
 	header   string // this policy's item of RateLimit-Policy
 	quoted   string // its name as a structured-field string, and the ;r= behind it
+	source   Policy // as it was given
 }
 
 func (p *Policy) faults() []error {
@@ -138,27 +146,43 @@ func policyName(s string) bool {
 }
 
 // compile checks p and makes it ready.
-func compile(p Policy) (*policy, error) {
-	if errs := p.faults(); errs != nil {
-		return nil, errors.Join(errs...)
-	}
-	if p.Name == "" {
-		p.Name = derivedName(&p)
-	}
+func compile(p *Policy, cfg *defaults) (*policy, error) {
 	c := &policy{}
-	c.set(p)
-	c.header = policyHeader(p.Name, p.Limit, p.Window)
-	c.quoted = `"` + p.Name + `";r=`
+	if err := c.set(p, cfg); err != nil {
+		return nil, err
+	}
+	c.header = policyHeader(c.Name, p.Limit, p.Window)
+	c.quoted = `"` + c.Name + `";r=`
 	return c, nil
 }
 
+// defaults is what a limiter's configuration says for all policies.
+type defaults struct {
+	onFail     Failure
+	reportOnly bool
+}
+
 // set makes ready what a store needs.
-func (c *policy) set(p Policy) {
-	c.Policy = p
-	c.fine = fine(p.Limit, p.Plan != nil)
-	c.rule = ruleOf(p.Limit, p.Window, c.fine)
-	c.prefix = appendPrefix(c.prefix[:0], &p, p.Window, unitOf(c.fine))
+func (c *policy) set(p *Policy, cfg *defaults) error {
+	if errs := p.faults(); errs != nil {
+		c.source = Policy{}
+		return errors.Join(errs...)
+	}
+	c.Policy, c.source = *p, *p
+	if p.Name == "" {
+		c.Name = derivedName(p)
+	}
+	c.OnStoreFailure = p.OnStoreFailure.or(cfg.onFail)
+	c.ReportOnly = p.ReportOnly || cfg.reportOnly
+	unit := byte(unitCoarse)
+	fine := p.Limit <= exactUpTo && p.Plan == nil
+	if fine {
+		unit = unitFine
+	}
+	c.rule = ruleOf(p.Limit, p.Window, fine)
+	c.prefix = appendPrefix(c.prefix[:0], c.Name, p.Window, unit)
 	c.early, c.personal = p.Key.early(), p.Key.personal()
+	return nil
 }
 
 // The units of logs, as the letter that tells them apart in a key.
@@ -168,28 +192,21 @@ const (
 	unitLock   = 'l'
 )
 
-func unitOf(fine bool) byte {
-	if fine {
-		return unitFine
-	}
-	return unitCoarse
-}
-
 // appendPrefix appends what tells a policy's keys from those of another, the
 // unit of its log included: logs of two units must never mix.
-func appendPrefix(b []byte, p *Policy, window time.Duration, unit byte) []byte {
-	b = append(b, p.Name...)
+func appendPrefix(b []byte, name string, window time.Duration, unit byte) []byte {
+	b = append(b, name...)
 	b = append(b, 0, unit)
 	return binary.BigEndian.AppendUint64(b, uint64(window))
 }
 
 // compileAll makes the policies of one middleware ready.
-func compileAll(policies []Policy) ([]*policy, error) {
+func compileAll(policies []Policy, cfg *defaults) ([]*policy, error) {
 	var errs []error
 	compiled := make([]*policy, 0, len(policies))
 	seen := map[string]bool{}
-	for i, p := range policies {
-		c, err := compile(p)
+	for i := range policies {
+		c, err := compile(&policies[i], cfg)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, err))
 			continue

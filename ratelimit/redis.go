@@ -83,11 +83,21 @@ func (r *redis) Close() error {
 	return nil
 }
 
+// known asks the refusals remembered, and this process's own logs while they are
+// in use.
 func (r *redis) known(items []item) {
 	now := r.local.now()
 	for i := range items {
-		items[i].verdict = verdict{ok: true, remaining: items[i].rule.limit}
-		r.denied.look(&items[i], now)
+		it := &items[i]
+		if r.denied.look(it, now) {
+			continue
+		}
+		it.verdict = verdict{ok: true, remaining: it.rule.limit}
+		if it.policy.OnStoreFailure == failLocal && r.breakerOf(it.name).open.Load() {
+			here := [1]item{*it}
+			r.local.known(here[:])
+			it.verdict = here[0].verdict
+		}
 	}
 }
 
@@ -96,7 +106,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	if r.refusedBefore(items, before) {
 		return outcome{}
 	}
-	b := r.breakerOf(items)
+	b := r.breakerOf(items[0].name)
 	if b.open.Load() {
 		return r.instead(ctx, items, dry)
 	}
@@ -112,7 +122,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	for i := range items {
 		it := &items[i]
 		out.ok = out.ok && (it.ok || it.soft)
-		if !it.ok {
+		if !it.ok || it.lock && it.cost > 0 {
 			r.denied.note(it, before)
 		}
 	}
@@ -121,17 +131,17 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 
 // refusedBefore reports whether an item is known to be over its limit still.
 func (r *redis) refusedBefore(items []item, now int64) bool {
-	refused := false
+	refused, known := false, uint32(0)
 	for i := range items {
-		if r.denied.look(&items[i], now) && !items[i].soft {
-			refused = true
+		if r.denied.look(&items[i], now) {
+			known |= 1 << i
+			refused = refused || !items[i].soft
 		}
 	}
 	if refused {
-		for i := range items { // the others were not judged
-			if it := &items[i]; it.wait == 0 && !it.ok {
-				it.verdict = verdict{ok: true, remaining: it.rule.limit}
-				it.unknown = true
+		for i := range items {
+			if known&(1<<i) == 0 {
+				items[i].fits()
 			}
 		}
 	}
@@ -142,14 +152,14 @@ func (r *redis) refusedBefore(items []item, now int64) bool {
 func (r *redis) instead(ctx context.Context, items []item, dry bool) outcome {
 	here := make([]item, 0, len(items))
 	for i := range items {
-		switch it := &items[i]; it.onFail {
+		switch it := &items[i]; it.policy.OnStoreFailure {
 		case failDeny:
 			if !it.soft {
 				return outcome{err: errStore}
 			}
-			it.verdict, it.unknown = verdict{ok: true}, true
+			it.fits()
 		case failAllow:
-			it.verdict, it.unknown = verdict{ok: true}, true
+			it.fits()
 		default:
 			it.local = true
 			here = append(here, *it)
@@ -172,7 +182,7 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 	for i := range items {
 		it := &items[i]
 		switch {
-		case it.cost == 0 || !it.ok || it.unknown:
+		case !it.charged():
 		case it.local:
 			r.local.refund(ctx, 0, items[i:i+1])
 		default:
@@ -180,13 +190,13 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 			there = append(there, *it)
 		}
 	}
-	if len(there) == 0 || r.breakerOf(there).open.Load() {
+	if len(there) == 0 || r.breakerOf(there[0].name).open.Load() {
 		return // the units leave with their window
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := r.giveBack(ctx, there); err != nil {
-		r.breakerOf(there).failed(err, there[0].name)
+		r.breakerOf(there[0].name).failed(err, there[0].name)
 	}
 }
 

@@ -20,10 +20,8 @@ const (
 // the window.
 type rule struct{ limit, tick, span int64 } // tick in nanoseconds, whole microseconds
 
-// fine reports whether a quota's log has short ticks. A policy with a plan has
-// long ones whatever the limit: a log must not change its unit.
-func fine(limit int64, planned bool) bool { return limit <= exactUpTo && !planned }
-
+// ruleOf returns the rule of a quota, with short ticks or long ones. A policy with
+// a plan has long ones whatever its limit: a log must not change its unit.
 func ruleOf(limit int64, window time.Duration, fine bool) rule {
 	ticks := int64(rawTicks)
 	if fine {

@@ -44,9 +44,19 @@ type item struct {
 	name   string // of the key in a remote store
 	cost   int64
 	verdict
-	onFail  Failure
 	lock    bool // asks whether the key is locked out
 	soft    bool // neither denies nor is charged when it does not fit
 	local   bool // judged in this process while the store was away
-	unknown bool // let pass while the store was away
+	unknown bool // let pass unjudged
+}
+
+// denies reports whether the item refuses its request.
+func (i *item) denies() bool { return !i.ok && !i.soft }
+
+// charged reports whether there is something to give back.
+func (i *item) charged() bool { return i.ok && i.cost > 0 && !i.unknown }
+
+// fits answers for an item that was not judged.
+func (i *item) fits() {
+	i.verdict, i.unknown = verdict{ok: true, remaining: i.rule.limit}, true
 }

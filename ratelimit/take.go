@@ -62,11 +62,19 @@ func (l *Limiter) Peek(ctx context.Context, charges ...Charge) (Result, error) {
 
 func (l *Limiter) run(ctx context.Context, charges []Charge, dry bool) (Result, error) {
 	b := l.batch()
-	defer l.free(b)
+	res, err := l.runBatch(ctx, b, charges, dry)
+	l.free(b)
+	return res, err
+}
+
+func (l *Limiter) runBatch(ctx context.Context, b *batch, charges []Charge, dry bool) (Result, error) {
 	if err := l.addCharges(b, charges, false); err != nil {
 		return Result{}, err
 	}
-	owner := b.merge()
+	var owner [maxCharges]uint8
+	if len(charges) > 1 {
+		owner = b.merge()
+	}
 	out := l.store.take(ctx, l.timeout, b.items, dry)
 	if out.err != nil {
 		return Result{}, out.err
@@ -93,7 +101,7 @@ func (l *Limiter) run(ctx context.Context, charges []Charge, dry bool) (Result, 
 func retryAfter(items []item) time.Duration {
 	var wait time.Duration
 	for i := range items {
-		if it := &items[i]; !it.ok && !it.soft {
+		if it := &items[i]; it.denies() {
 			if it.wait == 0 {
 				return 0
 			}
@@ -155,30 +163,34 @@ func (l *Limiter) addCharge(b *batch, c *Charge, p *policy, lockouts bool) error
 	if c.Cost < 0 {
 		return &Error{"Charge.Cost", "is negative"}
 	}
-	if errs := c.Policy.faults(); errs != nil {
-		return errors.Join(errs...)
+	if !p.is(&c.Policy) {
+		if err := p.set(&c.Policy, &l.defaults); err != nil {
+			return err
+		}
 	}
-	if len(c.More) != len(c.Policy.Key.parts)-1 {
+	if len(c.More) != len(p.Key.parts)-1 {
 		return &Error{"Charge.More", "does not have one text for each further part of the key"}
 	}
-	p.set(c.Policy)
-	if p.Name == "" {
-		p.Name = derivedName(&p.Policy)
-		p.prefix = appendPrefix(p.prefix[:0], &p.Policy, p.Window, unitOf(p.fine))
+	p.Lockout = 0
+	if lockouts {
+		p.Lockout = c.Policy.Lockout
 	}
-	if !lockouts {
-		p.Lockout = 0
-	}
+	b.begin(p)
 	var fault *Error
-	if b.key, fault = c.Policy.Key.appendValues(b.key[:0], c); fault != nil {
+	if b.buf, fault = p.Key.appendValues(b.buf, c); fault != nil {
 		return fault
 	}
-	cost := c.Cost
-	if cost == 0 {
-		cost = 1
-	}
-	l.add(b, p, cost, p.Limit, p.Window)
+	l.add(b, p, max(c.Cost, 1), p.Limit, p.Window)
 	return nil
+}
+
+// is reports whether p was made of q, as far as charges outside requests use it:
+// most callers charge the same policy again and again.
+func (p *policy) is(q *Policy) bool {
+	s := &p.source
+	return len(s.Key.parts) > 0 && len(q.Key.parts) == len(s.Key.parts) && &q.Key.parts[0] == &s.Key.parts[0] &&
+		s.Limit == q.Limit && s.Window == q.Window && s.Name == q.Name && (s.Plan == nil) == (q.Plan == nil) &&
+		s.Lockout == q.Lockout && s.OnStoreFailure == q.OnStoreFailure && s.ReportOnly == q.ReportOnly
 }
 
 func (c *Charge) value(i int) string {
