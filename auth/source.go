@@ -106,8 +106,11 @@ func (s *source) refresh(ctx context.Context) {
 	answer, err := s.fetch.get(ctx)
 	cancel()
 	now := time.Now()
+	next := now.Add(jitter(s.lifetime(answer)))
 	if err == nil {
-		err = s.accept(answer, now)
+		// A refresh that is due may take a while: keys are never too old before it
+		// had the time to end.
+		err = s.accept(answer, next.Add(max(s.cfg.MaxStale, s.cfg.Timeout)))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,16 +122,15 @@ func (s *source) refresh(ctx context.Context) {
 		s.next = now.Add(backoff(s.failures))
 	} else {
 		s.failures = 0
-		s.next = now.Add(jitter(s.lifetime(answer)))
+		s.next = next
 	}
 	close(s.round)
 	s.round = make(chan struct{})
 }
 
 // accept puts the answer's keys in place of the old ones, unless it has none.
-func (s *source) accept(a answer, now time.Time) error {
+func (s *source) accept(a answer, staleAt time.Time) error {
 	old := s.snapshot.Load()
-	staleAt := now.Add(s.lifetime(a)*11/10 + s.cfg.MaxStale)
 	if a.notModified {
 		if old == nil {
 			s.fetch.forget()
@@ -178,7 +180,7 @@ func backoff(n int) time.Duration {
 	if n < 8 {
 		d = min(minBackoff<<(n-1), maxBackoff)
 	}
-	return d/2 + rand.N(d/2+1) //nolint:gosec // spreads load, hides nothing
+	return d*3/4 + rand.N(d/4+1) //nolint:gosec // spreads load, hides nothing
 }
 
 func (s *source) close() {
