@@ -44,3 +44,9 @@ func Bare(s Store) Store { return s.(*fronted).remote }
 
 // ID returns the id under which a token is kept.
 func ID(t Token) [16]byte { return t.id() }
+
+// Dropped returns how many dropped windows a Local store knows by number.
+func Dropped(s Store) int { return len(s.(*local).state.Load().gone) }
+
+// Looked waits until a Redis store has looked at its server's settings.
+func Looked(s Store) { s.(*fronted).remote.(*redisSet).work.Wait() }

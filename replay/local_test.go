@@ -1,0 +1,400 @@
+package replay_test
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ginsec/ginsec/internal/storetest"
+	"github.com/ginsec/ginsec/replay"
+)
+
+func accepts(tb testing.TB, s replay.Store, id [16]byte, until time.Time) bool {
+	tb.Helper()
+	fresh, err := s.Use(tb.Context(), id, until)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return fresh
+}
+
+// Tokens of many lifetimes are used at many moments, and again at every later
+// moment until they have expired: through every rotation, none passes twice. Then
+// nothing is left of them.
+func TestLocalMissesNoReplayOverManyRotations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := must(t)(replay.Local(replay.LocalConfig{}))
+		defer store.Close()
+		type token struct {
+			id    [16]byte
+			until time.Time
+		}
+		var live []token
+		start := time.Now()
+		for step := range 120 { // 30 hours in quarters
+			now := start.Add(time.Duration(step) * 15 * time.Minute)
+			time.Sleep(time.Until(now)) // the bubble's clock
+			kept := live[:0]
+			for _, tok := range live {
+				if now.After(tok.until) {
+					continue
+				}
+				kept = append(kept, tok)
+				if accepts(t, store, tok.id, tok.until) {
+					t.Fatalf("accepted again %v before its end", tok.until.Sub(now))
+				}
+			}
+			live = kept
+			for _, life := range []time.Duration{time.Second, 29 * time.Minute, time.Hour, 5*time.Hour + 7*time.Minute, 24*time.Hour + 30*time.Second} {
+				tok := token{storetest.ID(), now.Add(life)}
+				if !accepts(t, store, tok.id, tok.until) {
+					t.Fatal("a first use was refused")
+				}
+				live = append(live, tok)
+			}
+		}
+		if replay.Bytes(store) == 0 {
+			t.Fatal("the measure of memory is broken")
+		}
+		time.Sleep(26 * time.Hour)
+		synctest.Wait()
+		if n := replay.Bytes(store); n != 0 {
+			t.Errorf("%d bytes are left after the last expiry", n)
+		}
+	})
+}
+
+// The classic mistake keeps ids by the hour of their use.
+func TestTheEdgeOfTheHourIsNoWayIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(t, replay.Config{})
+		defer g.Close()
+		time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour - time.Second)))
+		for _, life := range []time.Duration{time.Second, 2 * time.Second, time.Hour, time.Hour + time.Second} {
+			tok := replay.Token{ID: life.String(), NotAfter: time.Now().Add(life)}
+			if err := g.Consume(t.Context(), tok); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+			if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+				t.Errorf("life %v, after the edge: %v", life, err)
+			}
+			time.Sleep(time.Until(time.Now().Truncate(time.Hour).Add(time.Hour - time.Second)))
+		}
+	})
+}
+
+// A verifier accepts until exp + leeway; so long, and not a moment less, a use is
+// remembered. Afterwards the guard refuses by itself.
+func TestUsesAreRememberedOverTheLeeway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, leeway := range []time.Duration{-1, 0, 30 * time.Second, 5 * time.Minute} {
+			g := newGuard(t, replay.Config{Leeway: leeway})
+			want := max(0, leeway)
+			if leeway == 0 {
+				want = 30 * time.Second
+			}
+			// An expiry on the edge itself, and one on either side of it.
+			for _, off := range []time.Duration{-time.Nanosecond, 0, time.Second} {
+				tok := replay.Token{ID: rnd(), NotAfter: time.Now().Add(90 * time.Minute).Truncate(time.Hour).Add(off)}
+				if err := g.Consume(t.Context(), tok); err != nil {
+					t.Fatal(err)
+				}
+				for _, left := range []time.Duration{want + time.Second, max(want, 2), 1} {
+					if wait := time.Until(tok.NotAfter.Add(want - left)); wait > 0 {
+						time.Sleep(wait)
+					}
+					if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+						t.Errorf("leeway %v, %v left: %v", want, left, err)
+					}
+				}
+				fresh := tok
+				fresh.ID = rnd()
+				if err := g.Consume(t.Context(), fresh); err != nil {
+					t.Errorf("leeway %v, first use in the last moment: %v", want, err)
+				}
+				time.Sleep(time.Nanosecond)
+				fresh.ID = rnd()
+				if err := g.Consume(t.Context(), fresh); !errors.Is(err, replay.ErrLifetime) {
+					t.Errorf("leeway %v, first use after the end: %v", want, err)
+				}
+			}
+			_ = g.Close()
+		}
+	})
+}
+
+// machine has the two clocks of a computer: one that can be set and one that only
+// runs on.
+type machine struct {
+	mu   sync.Mutex
+	time time.Time
+	ran  time.Duration
+}
+
+func (m *machine) run(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.time, m.ran = m.time.Add(d), m.ran+d
+}
+
+func (m *machine) set(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.time = m.time.Add(d)
+}
+
+func (m *machine) wall() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.time
+}
+
+func (m *machine) mono() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ran
+}
+
+func TestJumpsOfTheClockMakeNothingUsableAgain(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for name, story := range map[string]func(m *machine, sweep func()){
+		"ahead and back": func(m *machine, sweep func()) {
+			m.set(5 * time.Hour)
+			sweep()
+			m.set(-5 * time.Hour)
+		},
+		"back and ahead": func(m *machine, sweep func()) {
+			m.set(-5 * time.Hour)
+			sweep()
+			m.run(5 * time.Hour)
+			sweep()
+			m.set(4*time.Hour + 50*time.Minute)
+			m.set(-5 * time.Hour)
+		},
+		"ahead for hours, then back": func(m *machine, sweep func()) {
+			m.set(2 * time.Hour)
+			m.run(3 * time.Hour) // the window is dropped
+			sweep()
+			m.set(-5 * time.Hour)
+		},
+		"a slow clock": func(m *machine, sweep func()) {
+			for range 10 {
+				m.run(30 * time.Minute)
+				m.set(-29 * time.Minute)
+				sweep()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := &machine{time: noon}
+			store := must(t)(replay.LocalWithClock(replay.LocalConfig{}, m.wall, m.mono))
+			id, until := storetest.ID(), noon.Add(40*time.Minute)
+			if !accepts(t, store, id, until) {
+				t.Fatal("a first use was refused")
+			}
+			for round := range 3 {
+				story(m, func() { replay.Sweep(store) })
+				if accepts(t, store, id, until) {
+					t.Fatalf("round %d: accepted again", round)
+				}
+			}
+		})
+	}
+}
+
+// A window made while the clock was ahead is over too early on the monotonic
+// clock; it must not be dropped while it is needed.
+func TestAWindowMadeByAWrongClockIsKept(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	m := &machine{time: noon.Add(4 * time.Hour)}
+	store := must(t)(replay.LocalWithClock(replay.LocalConfig{}, m.wall, m.mono))
+	until := noon.Add(4*time.Hour + 30*time.Minute)
+	accepts(t, store, storetest.ID(), until) // the window ends in an hour, says the clock
+	m.set(-4 * time.Hour)
+	id := storetest.ID()
+	if !accepts(t, store, id, until) {
+		t.Fatal("a first use was refused")
+	}
+	for range 9 {
+		m.run(30 * time.Minute)
+		replay.Sweep(store)
+		if accepts(t, store, id, until) {
+			t.Fatalf("accepted again %v before its end", until.Sub(m.wall()))
+		}
+	}
+	m.run(2 * time.Hour)
+	replay.Sweep(store)
+	if n := replay.Bytes(store); n != 0 {
+		t.Errorf("%d bytes are left", n)
+	}
+}
+
+// Dropped windows are known by their number, but not any number of them.
+func TestTheListOfDroppedWindowsIsBounded(t *testing.T) {
+	t.Parallel()
+	m := &machine{time: time.Unix(0, 0).Add(time.Hour)}
+	store := must(t)(replay.LocalWithClock(replay.LocalConfig{Window: time.Second}, m.wall, m.mono))
+	for range 1000 {
+		accepts(t, store, storetest.ID(), m.wall())
+		m.run(time.Second)
+		if m.mono()%(100*time.Second) == 0 {
+			replay.Sweep(store)
+		}
+	}
+	m.run(time.Hour)
+	replay.Sweep(store)
+	if n := replay.Dropped(store); n == 0 || n > 64 {
+		t.Errorf("%d dropped windows are remembered", n)
+	}
+}
+
+func TestLocalHoldsItsRateAndItsMemoryFarBeyondItsCapacity(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(time.Hour)
+	n := soak(1_000_000, 10_000_000)
+	for name, tc := range map[string]struct {
+		cfg      replay.LocalConfig
+		perToken float64
+	}{
+		"grown from nothing": {replay.LocalConfig{}, 13},
+		"capacity too small": {replay.LocalConfig{Capacity: n / 100}, 15},
+		"capacity just met":  {replay.LocalConfig{Capacity: n}, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := must(t)(replay.Local(tc.cfg))
+			var ids sequence
+			refused := 0
+			for range n {
+				if !accepts(t, store, ids.next(), until) {
+					refused++
+				}
+			}
+			var again sequence
+			for range n / 10 {
+				if accepts(t, store, again.next(), until) {
+					t.Fatal("a replay was missed")
+				}
+			}
+			per := float64(replay.Bytes(store)) / float64(n)
+			t.Logf("%d tokens: %d refused by mistake, %.1f bytes a token", n, refused, per)
+			if refused > 0 || per > tc.perToken {
+				t.Errorf("%d refused by mistake, %.1f bytes a token", refused, per)
+			}
+		})
+	}
+}
+
+// With a rate high enough to be measured, the chain stays below it.
+func TestAGrowingChainKeepsTheRateAskedFor(t *testing.T) {
+	t.Parallel()
+	const rate, n = 0.001, 300_000
+	store := must(t)(replay.Local(replay.LocalConfig{FalsePositiveRate: rate}))
+	until := time.Now().Add(time.Hour)
+	var ids sequence
+	refused := 0
+	for range n {
+		if !accepts(t, store, ids.next(), until) {
+			refused++
+		}
+	}
+	t.Logf("measured rate %.1e", float64(refused)/n)
+	if float64(refused) > 1.1*rate*n {
+		t.Errorf("%d of %d refused by mistake", refused, n)
+	}
+}
+
+func TestAFullLocalStoreFailsAndNeverForgets(t *testing.T) {
+	t.Parallel()
+	store := must(t)(replay.Local(replay.LocalConfig{MaxBytes: 1 << 20}))
+	until := time.Now().Add(time.Hour)
+	var ids sequence
+	taken := 0
+	for {
+		fresh, err := store.Use(t.Context(), ids.next(), until)
+		if err != nil {
+			if fresh || !errors.Is(err, replay.ErrUnavailable) {
+				t.Errorf("full: %v, %v", fresh, err)
+			}
+			break
+		}
+		taken++
+	}
+	if taken < 50_000 || replay.Bytes(store) > 1<<20 {
+		t.Errorf("full after %d tokens and %d bytes", taken, replay.Bytes(store))
+	}
+	var again sequence
+	for range taken {
+		fresh, err := store.Use(t.Context(), again.next(), until)
+		if fresh || err != nil {
+			t.Fatalf("a replay in a full store: %v, %v", fresh, err)
+		}
+	}
+	guard := newGuard(t, replay.Config{Store: store})
+	p := principal()
+	codes := map[int]int{}
+	for range 500 {
+		p.TokenID = rnd()
+		r, _ := engine(p, guard.SingleUse())
+		codes[post(r).Code]++
+	}
+	if codes[503] == 0 || codes[401] != 0 {
+		t.Errorf("answers of a full store: %v", codes)
+	}
+}
+
+func TestManyGoroutinesMakeAWindowTogether(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		store := must(t)(replay.Local(replay.LocalConfig{}))
+		id, until := storetest.ID(), time.Now().Add(time.Hour)
+		var wins atomic.Int32
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				if accepts(t, store, id, until) {
+					wins.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if wins.Load() != 1 {
+			t.Fatalf("%d first uses", wins.Load())
+		}
+	}
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	t.Parallel()
+	before := runtime.NumGoroutine()
+	for range 100 {
+		store := must(t)(replay.Local(replay.LocalConfig{}))
+		accepts(t, store, storetest.ID(), time.Now().Add(time.Hour))
+		_ = store.Close()
+	}
+	if n := runtime.NumGoroutine(); n > before+50 {
+		t.Errorf("%d goroutines more", n-before)
+	}
+}
+
+func TestAnEmptyWindowCostsLittle(t *testing.T) {
+	t.Parallel()
+	store := must(t)(replay.Local(replay.LocalConfig{}))
+	for h := range 25 {
+		accepts(t, store, storetest.ID(), time.Now().Add(time.Duration(h)*time.Hour))
+	}
+	if n := replay.Bytes(store); n > 64<<10 {
+		t.Errorf("25 windows of one token take %d bytes of filters", n)
+	}
+}
