@@ -38,6 +38,20 @@ func (r *redis) breakerOf(name string) *breaker {
 	return &r.breakers[slotOf(name)/(16384/slotGroups)]
 }
 
+// available reports whether every node that holds one of the items' keys is
+// believed to answer.
+func (r *redis) available(items []item) bool {
+	for i := range items {
+		if r.breakerOf(items[i].name).open.Load() {
+			return false
+		}
+		if !r.cluster {
+			break
+		}
+	}
+	return true
+}
+
 func (b *breaker) succeeded() {
 	if b.replies.Load() != 0 {
 		b.replies.Store(0)

@@ -139,12 +139,12 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 	} else {
 		s.sweep(now)
 		e = s.insert(it.hash, now)
-		e.last = now / it.rule.tick
+		e.last = it.stamp
 	}
 	e.push(&s.slab, &it.rule, it.cost)
 	it.remaining -= it.cost
 	if it.wait == 0 {
-		it.wait = it.rule.until(e.last, 0, now)
+		it.wait = it.rule.until(e.last, now)
 	}
 }
 
@@ -157,7 +157,7 @@ func (m *memory) refund(_ context.Context, _ time.Duration, items []item) {
 		s := &m.shards[m.shardOf(it.hash)]
 		s.mu.Lock()
 		if slot := s.find(it.hash); slot >= 0 {
-			s.entries[slot].refund(&s.slab, it.stamp, it.cost)
+			s.entries[slot].refund(&s.slab, &it.rule, it.stamp, it.cost)
 		}
 		s.mu.Unlock()
 	}

@@ -175,11 +175,11 @@ func (c *policy) set(p *Policy, cfg *defaults) error {
 	c.OnStoreFailure = p.OnStoreFailure.or(cfg.onFail)
 	c.ReportOnly = p.ReportOnly || cfg.reportOnly
 	unit := byte(unitCoarse)
-	fine := p.Limit <= exactUpTo && p.Plan == nil
-	if fine {
-		unit = unitFine
+	exact := p.Limit <= exactUpTo && p.Plan == nil
+	if exact {
+		unit = unitExact
 	}
-	c.rule = ruleOf(p.Limit, p.Window, fine)
+	c.rule = ruleOf(p.Limit, p.Window, exact)
 	c.prefix = appendPrefix(c.prefix[:0], c.Name, p.Window, unit)
 	c.early, c.personal = p.Key.early(), p.Key.personal()
 	return nil
@@ -187,7 +187,7 @@ func (c *policy) set(p *Policy, cfg *defaults) error {
 
 // The units of logs, as the letter that tells them apart in a key.
 const (
-	unitFine   = 'f'
+	unitExact  = 'e'
 	unitCoarse = 'c'
 	unitLock   = 'l'
 )

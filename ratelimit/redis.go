@@ -106,18 +106,15 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	if r.refusedBefore(items, before) {
 		return outcome{}
 	}
-	b := r.breakerOf(items[0].name)
-	if b.open.Load() {
+	if !r.available(items) {
 		return r.instead(ctx, items, dry)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	err := r.ask(ctx, items, dry)
 	cancel()
 	if err != nil {
-		b.failed(err, items[0].name)
 		return r.instead(ctx, items, dry)
 	}
-	b.succeeded()
 	out := outcome{ok: true}
 	for i := range items {
 		it := &items[i]
@@ -190,14 +187,12 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 			there = append(there, *it)
 		}
 	}
-	if len(there) == 0 || r.breakerOf(there[0].name).open.Load() {
+	if len(there) == 0 || !r.available(there) {
 		return // the units leave with their window
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	if err := r.giveBack(ctx, there); err != nil {
-		r.breakerOf(there[0].name).failed(err, there[0].name)
-	}
+	_ = r.giveBack(ctx, there) // if it fails, the units leave with their window
 }
 
 func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {

@@ -3,31 +3,80 @@ package ratelimit
 import "time"
 
 const (
-	// exactUpTo is the largest limit whose log has ticks so short that a slot
-	// frees within a 32,768th of the window; above it one of a 128th is enough,
-	// and the log stays as short.
+	// exactUpTo is the largest limit whose log holds the exact time of every unit.
+	// Above it the events of a 128th of the window are merged, so that no log gets
+	// longer, and a slot frees that much late.
 	exactUpTo = 128
-	fineTicks = 1 << 16
-	rawTicks  = 128
+	ticks     = 128
 
 	minWindow = time.Millisecond
 	maxWindow = 366 * 24 * time.Hour
 	maxLimit  = 1<<32 - 1
 )
 
-// rule is a quota in the units of a log: events of one tick are merged, and an
-// event counts until span whole ticks lie between it and now, so never less than
-// the window.
-type rule struct{ limit, tick, span int64 } // tick in nanoseconds, whole microseconds
+// rule is a quota in the units of a log. An event counts while it is less than
+// keep ticks old; that is never shorter than the window.
+type rule struct {
+	limit, tick, keep int64 // tick in nanoseconds
+	exact             bool
+}
 
-// ruleOf returns the rule of a quota, with short ticks or long ones. A policy with
-// a plan has long ones whatever its limit: a log must not change its unit.
-func ruleOf(limit int64, window time.Duration, fine bool) rule {
-	ticks := int64(rawTicks)
-	if fine {
-		ticks = fineTicks
+// ruleOf returns the rule of a quota. A policy with a plan has no exact log
+// whatever its limit: a log must not change its unit.
+func ruleOf(limit int64, window time.Duration, exact bool) rule {
+	if exact {
+		return rule{limit, 1, int64(window), true}
 	}
 	tick := (int64(window) + ticks - 1) / ticks
-	tick = (tick + 999) / 1000 * 1000 // Redis counts microseconds; the unit must be the same everywhere
-	return rule{limit: limit, tick: tick, span: (int64(window) + tick - 1) / tick}
+	tick = (tick + 999) / 1000 * 1000 // Redis counts microseconds
+	// An event may have happened at the end of its tick: one tick more.
+	return rule{limit, tick, (int64(window)+tick-1)/tick + 1, false}
+}
+
+// tickOf is the tick that now is in.
+func (r *rule) tickOf(now int64) int64 {
+	if r.exact {
+		return now
+	}
+	return now / r.tick
+}
+
+// until is the time from now to the moment when an event of this tick stops to
+// count.
+func (r *rule) until(tick, now int64) time.Duration {
+	return time.Duration((tick+r.keep)*r.tick - now)
+}
+
+// inRedis returns the tick in microseconds, how many of them an event counts, and
+// the milliseconds after which nothing of a log does.
+func (r *rule) inRedis() (tick, keep, ttl int64) {
+	tick, keep = r.tick/1000, r.keep
+	if r.exact {
+		tick, keep = 1, (r.keep+999)/1000
+	}
+	return tick, keep, (keep+1)*tick/1000 + 1
+}
+
+// event is n units admitted in one tick, packed: the tick above, n below. In an
+// exact log n has 8 bits, else 32. Ticks lose their upper bits; entry.last tells
+// them.
+type event uint64
+
+func (r *rule) bits() uint {
+	if r.exact {
+		return 8
+	}
+	return 32
+}
+
+func (r *rule) event(tick, n int64) event {
+	shift := r.bits()
+	return event(uint64(tick)<<shift | uint64(n))
+}
+
+// split returns how many ticks before full an event was, and its units.
+func (r *rule) split(e event, full int64) (age, n int64) {
+	shift := r.bits()
+	mask := uint64(1)<<(64-shift) - 1
+	return int64((uint64(full) - uint64(e)>>shift) & mask), int64(uint64(e) & (1<<shift - 1))
 }

@@ -19,8 +19,8 @@ var (
 )
 
 const (
-	takeSHA   = "6c14eafb783764e9737a44b40c83427653800390"
-	refundSHA = "a965f9764e065d252e1a282dcb17f8c10bc89deb"
+	takeSHA   = "fd92796023ad3ea14049c8f30fb8c4842e347854"
+	refundSHA = "fc69bd7e446d5de2618cf1bc23c24ca9e3896772"
 )
 
 // call is one run of a script on one slot.
@@ -59,6 +59,19 @@ func (r *redis) evaluate(ctx context.Context, calls ...*call) error {
 	return nil
 }
 
+// run evaluates calls and tells the breakers how it went.
+func (r *redis) run(ctx context.Context, calls ...*call) error {
+	err := r.evaluate(ctx, calls...)
+	for _, k := range calls {
+		if b := r.breakerOf(k.keys[0]); k.err != nil {
+			b.failed(k.err, k.keys[0])
+		} else {
+			b.succeeded()
+		}
+	}
+	return err
+}
+
 // send returns the calls answered with NOSCRIPT.
 func (r *redis) send(ctx context.Context, calls []*call, text bool) (missing []*call) {
 	if len(calls) == 1 {
@@ -91,14 +104,11 @@ func takeCall(items []*item, dry bool) *call {
 	k := &call{script: takeScript, sha: takeSHA, keys: make([]string, 0, len(items)), args: make([]string, 1, 1+6*len(items))}
 	k.args[0] = flag(dry)
 	for _, it := range items {
+		tick, keep, ttl := it.rule.inRedis()
 		k.keys = append(k.keys, it.name)
 		k.args = append(k.args,
-			strconv.FormatInt(it.rule.limit, 10),
-			strconv.FormatInt(it.rule.tick/1000, 10),
-			strconv.FormatInt(it.rule.span, 10),
-			strconv.FormatInt(it.cost, 10),
-			strconv.FormatInt((it.rule.span+2)*it.rule.tick/1e6+1, 10),
-			flag(it.soft))
+			strconv.FormatInt(it.rule.limit, 10), strconv.FormatInt(tick, 10), strconv.FormatInt(keep, 10),
+			strconv.FormatInt(it.cost, 10), strconv.FormatInt(ttl, 10), flag(it.soft))
 	}
 	return k
 }
@@ -122,7 +132,7 @@ func (k *call) fill(items []*item) error {
 	}
 	for i, it := range items {
 		v := k.reply[1+4*i:]
-		it.verdict = verdict{ok: v[2] == 1, remaining: max(v[0], 0), wait: time.Duration(v[1]) * time.Microsecond, stamp: uint32(v[3])}
+		it.verdict = verdict{ok: v[2] == 1, remaining: max(v[0], 0), wait: time.Duration(v[1]) * time.Microsecond, stamp: v[3]}
 	}
 	return nil
 }
@@ -135,7 +145,7 @@ func (r *redis) ask(ctx context.Context, items []item, dry bool) error {
 	for i, g := range groups {
 		calls[i] = takeCall(g, dry)
 	}
-	if err := r.evaluate(ctx, calls...); err != nil {
+	if err := r.run(ctx, calls...); err != nil {
 		return err
 	}
 	refused := false
@@ -178,11 +188,11 @@ func (r *redis) giveBack(ctx context.Context, items []item) error {
 		k := &call{script: refundScript, sha: refundSHA}
 		for _, it := range g {
 			k.keys = append(k.keys, it.name)
-			k.args = append(k.args, strconv.FormatUint(uint64(it.stamp), 10), strconv.FormatInt(it.cost, 10))
+			k.args = append(k.args, strconv.FormatInt(it.stamp, 10), strconv.FormatInt(it.cost, 10), flag(it.rule.exact))
 		}
 		calls[i] = k
 	}
-	return r.evaluate(ctx, calls...)
+	return r.run(ctx, calls...)
 }
 
 // group puts items of one slot together; without a cluster all of them.

@@ -35,7 +35,7 @@ func (s *slab) grow(e *entry) []event {
 
 func (s *slab) take(class uint8) uint32 {
 	if block := s.free[class]; block != 0 {
-		s.free[class] = s.events[block-1].tick
+		s.free[class] = uint32(s.events[block-1])
 		return block
 	}
 	block := uint32(len(s.events)) + 1
@@ -48,7 +48,7 @@ func (s *slab) release(e *entry) {
 	if e.block == 0 {
 		return
 	}
-	s.events[e.block-1].tick = s.free[e.class]
+	s.events[e.block-1] = event(s.free[e.class])
 	s.free[e.class] = e.block
 	e.block = 0
 }

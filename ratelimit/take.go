@@ -39,7 +39,7 @@ type Result struct {
 	exceeded uint8
 	local    uint8
 	charged  bool
-	stamps   [maxCharges]uint32
+	stamps   [maxCharges]int64
 }
 
 // Exceeded reports whether the i-th charge of the call is one that did not fit.

@@ -23,8 +23,8 @@ func TestARequestOverALimitIsRefusedAndTold(t *testing.T) {
 	wantStatus(t, w, http.StatusTooManyRequests)
 	for header, want := range map[string]string{
 		"RateLimit-Policy": `"client";q=3;w=60, "all";q=100;w=60`,
-		"RateLimit":        `"client";r=0;t=61, "all";r=97;t=61`,
-		"Retry-After":      "61",
+		"RateLimit":        `"client";r=0;t=60, "all";r=97;t=60`,
+		"Retry-After":      "60",
 		"Content-Type":     "application/problem+json",
 		"Cache-Control":    "no-store",
 	} {
@@ -54,10 +54,10 @@ func TestANestedRefusalLeavesTheOuterLimitsUntouched(t *testing.T) {
 	}
 	w := get(r, "/login")
 	wantStatus(t, w, http.StatusTooManyRequests)
-	if got, want := w.Header().Get("RateLimit"), `"outer";r=8;t=61, "inner";r=0;t=61`; got != want {
+	if got, want := w.Header().Get("RateLimit"), `"outer";r=8;t=60, "inner";r=0;t=60`; got != want {
 		t.Errorf("RateLimit is %q, want %q", got, want)
 	}
-	if got, want := get(r, "/").Header().Get("RateLimit"), `"outer";r=7;t=61`; got != want {
+	if got, want := get(r, "/").Header().Get("RateLimit"), `"outer";r=7;t=60`; got != want {
 		t.Errorf("RateLimit is %q, want %q", got, want)
 	}
 }

@@ -1,0 +1,23 @@
+package ratelimit
+
+import "time"
+
+// The scripts and the names Redis should know them by.
+var (
+	TakeScript   = takeScript
+	RefundScript = refundScript
+	SlotOf       = slotOf
+)
+
+// The hashes are constants, so that the package needs no SHA-1.
+const (
+	TakeSHA   = takeSHA
+	RefundSHA = refundSHA
+)
+
+// RuleArgs returns the tick in microseconds, the ticks an event counts, and the
+// expiry in milliseconds, that the take script is called with.
+func RuleArgs(limit int64, window time.Duration) (tick, keep, ttl int64) {
+	r := ruleOf(limit, window, limit <= exactUpTo)
+	return r.inRedis()
+}
