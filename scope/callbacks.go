@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"reflect"
 	"slices"
@@ -18,6 +20,7 @@ func (g *guard) install(db *gorm.DB) error {
 	return errors.Join(
 		cb.Query().Before("*").Register("ginsec:query", g.query),
 		cb.Row().Before("*").Register("ginsec:row", g.query),
+		cb.Row().After("*").Register("ginsec:refused_row", g.refusedRow),
 		cb.Raw().Before("*").Register("ginsec:raw", g.raw),
 		cb.Create().Before("*").Register("ginsec:admit_create", g.admit),
 		cb.Create().Before("gorm:create").Register("ginsec:create", g.create),
@@ -58,6 +61,35 @@ func (g *guard) query(db *gorm.DB) {
 	}
 }
 
+// refusedRow gives Row something to return: it has no error but in the row itself,
+// and gorm would return nil.
+func (g *guard) refusedRow(db *gorm.DB) {
+	if many, ok := db.Get("rows"); db.Error == nil || !ok || many != false {
+		return
+	}
+	if _, ok := db.Statement.Dest.(*sql.Row); !ok {
+		ctx := ended{Context: db.Statement.Context, err: db.Error}
+		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(ctx, poison)
+	}
+}
+
+// ended is a context that is over before it began: database/sql returns its error
+// without asking for a connection.
+type ended struct {
+	context.Context //nolint:containedctx // it is a context
+	err             error
+}
+
+// Err returns why the query was refused.
+func (e ended) Err() error { return e.err }
+
+// Done is closed.
+func (ended) Done() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
 // raw judges SQL text.
 func (g *guard) raw(db *gorm.DB) {
 	stmt := db.Statement
@@ -65,7 +97,7 @@ func (g *guard) raw(db *gorm.DB) {
 		return
 	}
 	text := stmt.SQL.String()
-	if !g.names(text, false) {
+	if !g.names(text) {
 		return
 	}
 	if who := readCaller(stmt.Context); who.system != nil {
@@ -252,16 +284,12 @@ func (g group) Build(b clause.Builder) {
 // predicate made the database skip it.
 func (g *guard) created(db *gorm.DB) {
 	stmt := db.Statement
-	if db.Error != nil || db.DryRun || shieldOf(stmt) == nil {
+	s := shieldOf(stmt)
+	if db.Error != nil || db.DryRun || s == nil || !s.upsert {
 		return
 	}
-	oc, ok := stmt.Clauses["ON CONFLICT"].Expression.(clause.OnConflict)
-	if !ok || oc.DoNothing {
-		return
-	}
-	values, _ := stmt.Clauses["VALUES"].Expression.(clause.Values)
-	if db.RowsAffected < int64(len(values.Values)) {
-		_ = db.AddError(gorm.ErrRecordNotFound)
+	if err := s.upserted(stmt); err != nil {
+		_ = db.AddError(err)
 	}
 }
 

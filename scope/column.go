@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding"
-	"fmt"
 	"reflect"
 	"strconv"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 )
@@ -55,8 +55,8 @@ func (c *column) value(ctx context.Context, from any) (any, error) {
 
 // judge says what a value about to be written into the column means.
 func (c *column) judge(v any, own any) verdict {
-	if isNothing(v) {
-		return empty
+	if isNothing(v) || c.field.DefaultValueInterface != nil && v == c.field.DefaultValueInterface {
+		return empty // gorm fills in the default of a zero field itself
 	}
 	got, ok := canonical(v)
 	want, _ := own.(string)
@@ -99,13 +99,8 @@ func canonical(v any) (s string, ok bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
-	case clause.Expression:
+	case clause.Expression, gorm.Valuer, clause.Column, clause.Table, *gorm.DB:
 		return "", false
-	case encoding.TextMarshaler:
-		b, err := v.MarshalText()
-		return string(b), err == nil
-	case fmt.Stringer:
-		return v.String(), true
 	case driver.Valuer:
 		inner, err := v.Value()
 		if err != nil || inner == nil {
@@ -115,6 +110,9 @@ func canonical(v any) (s string, ok bool) {
 			return "", false
 		}
 		return canonical(inner)
+	case encoding.TextMarshaler:
+		b, err := v.MarshalText()
+		return string(b), err == nil
 	case []byte:
 		return string(v), true
 	}

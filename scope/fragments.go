@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
 
 	"gorm.io/gorm"
@@ -24,13 +26,13 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation, t target) error {
 			}
 		}
 	}
-	for _, s := range stmt.Selects {
-		if g.names(s, true) {
-			return ErrRaw
-		}
-	}
-	if op != reading {
+	if op != reading { // where Select holds names of fields and relations, no SQL
 		return g.writeClauses(stmt, op)
+	}
+	for _, s := range stmt.Selects {
+		if err := g.fragment(s); err != nil {
+			return err
+		}
 	}
 	for i := range stmt.Joins {
 		if err := g.join(stmt, i); err != nil {
@@ -69,13 +71,13 @@ func (g *guard) join(stmt *gorm.Statement, i int) error {
 		return err
 	}
 	if stmt.Schema == nil {
-		return g.text(j.Name)
+		return g.fragment(j.Name)
 	}
 	relations := stmt.Schema.Relationships.Relations
 	for _, name := range strings.Split(j.Name, ".") {
 		rel := relations[name]
 		if rel == nil {
-			return g.text(j.Name)
+			return g.fragment(j.Name)
 		}
 		if err := g.relation(rel); err != nil {
 			return err
@@ -93,13 +95,6 @@ func (g *guard) relation(rel *schema.Relationship) error {
 	return nil
 }
 
-func (g *guard) text(sql string) error {
-	if g.names(sql, true) {
-		return ErrRaw
-	}
-	return nil
-}
-
 func (g *guard) expressions(stmt *gorm.Statement, exprs []clause.Expression) error {
 	for _, e := range exprs {
 		if err := g.expression(stmt, e); err != nil {
@@ -112,7 +107,7 @@ func (g *guard) expressions(stmt *gorm.Statement, exprs []clause.Expression) err
 // expression finds SQL text in an expression.
 func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
-	case nil, *shield, condition, clause.Limit, clause.Insert, clause.Update, clause.Delete:
+	case nil, *shield, condition, ifOwn, clause.Limit, clause.Insert, clause.Update, clause.Delete:
 		return nil
 	case clause.Expr:
 		return g.textWith(stmt, e.SQL, e.Vars)
@@ -181,7 +176,7 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 	case clause.Set:
 		return g.assignments(stmt, e)
 	case clause.OnConflict:
-		if err := g.text(e.OnConstraint); err != nil {
+		if err := g.fragment(e.OnConstraint); err != nil {
 			return err
 		}
 		if err := g.assignments(stmt, e.DoUpdates); err != nil {
@@ -191,7 +186,7 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 	case clause.Values:
 		return nil
 	case clause.Locking:
-		return g.text(e.Strength + " " + e.Options)
+		return g.fragment(e.Strength + " " + e.Options)
 	default:
 		return g.unknown(stmt, e)
 	}
@@ -205,7 +200,7 @@ func (g *guard) comparison(stmt *gorm.Statement, e clause.Eq) error {
 }
 
 func (g *guard) textWith(stmt *gorm.Statement, sql string, vars []any) error {
-	if err := g.text(sql); err != nil {
+	if err := g.fragment(sql); err != nil {
 		return err
 	}
 	return g.values(stmt, vars)
@@ -232,7 +227,10 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	case *gorm.DB:
 		return g.subquery(v)
 	case gorm.Valuer:
-		return nil
+		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
+			return nil
+		}
+		return g.expression(stmt, v.GormValue(stmt.Context, stmt.DB))
 	case clause.Expression:
 		return g.expression(stmt, v)
 	case []any:
@@ -249,7 +247,7 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 // subquery passes a query that goes through the callbacks itself. One made of
 // raw text does not.
 func (g *guard) subquery(db *gorm.DB) error {
-	if db != nil && db.Statement != nil && db.Statement.SQL.Len() > 0 && g.names(db.Statement.SQL.String(), false) {
+	if db != nil && db.Statement != nil && db.Statement.SQL.Len() > 0 && g.names(db.Statement.SQL.String()) {
 		return ErrRaw
 	}
 	return nil
@@ -257,15 +255,17 @@ func (g *guard) subquery(db *gorm.DB) error {
 
 func (g *guard) columns(cols []clause.Column) error {
 	for _, c := range cols {
-		if c.Raw && g.names(c.Name, true) {
-			return ErrRaw
+		if c.Raw {
+			if err := g.fragment(c.Name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 func (g *guard) tableName(t clause.Table) error {
-	if t.Name != clause.CurrentTable && g.names(t.Name, false) {
+	if t.Name != clause.CurrentTable && g.names(t.Name) {
 		return ErrRaw
 	}
 	return nil
@@ -311,16 +311,17 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 // unknown builds an expression of a type this package does not know and looks at
 // the text.
 func (g *guard) unknown(stmt *gorm.Statement, e clause.Expression) error {
+	if t := reflect.TypeOf(e); t.PkgPath() == "gorm.io/gorm" {
+		return nil // a generic query: it goes through the callbacks itself
+	}
 	scratch := &gorm.Statement{
 		DB: stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true}), Table: stmt.Table, Schema: stmt.Schema,
 		Model: stmt.Model, Context: stmt.Context, ConnPool: stmt.ConnPool, Clauses: map[string]clause.Clause{},
 	}
 	scratch.Dest = stmt.Dest
-	if g, ok := e.(interface{ Build(clause.Builder) }); ok {
-		g.Build(scratch)
-	}
-	if g.names(scratch.SQL.String(), true) {
-		return refuse(ErrRaw, "in "+typeName(e))
+	e.Build(scratch)
+	if err := g.fragment(scratch.SQL.String()); err != nil {
+		return fmt.Errorf("%w, in %s", err, typeName(e))
 	}
 	return nil
 }

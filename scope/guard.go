@@ -30,6 +30,11 @@ type GuardConfig struct {
 	// RequireExplicit refuses statements on protected tables that have no scope
 	// of their own; by default they are confined to the context's principal.
 	RequireExplicit bool
+	// MySQLUpsert allows upserts (OnConflict with updates, Save of slices and of
+	// unknown keys) on MySQL and MariaDB, which have no WHERE for them: assignments
+	// become conditional, and a second query tells whether a row was somebody
+	// else's. By default they are refused. Other databases do not need it.
+	MySQLUpsert bool
 	// AllowRaw, when set, is asked for every SQL text that names a protected
 	// table, and lets it run by returning true. Such SQL is not scoped in any
 	// way; every use is an audit event.
@@ -139,6 +144,9 @@ func (g *guard) connect() error {
 	}
 	for _, p := range listed {
 		for _, rel := range p.schema.Relationships.Relations {
+			if rel.Schema != p.schema {
+				continue // gorm files the other model's has-many here too
+			}
 			if err := g.relate(p, rel); err != nil {
 				faults = append(faults, err)
 			}

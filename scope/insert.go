@@ -108,6 +108,13 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 	if len(values.Values) == 0 {
 		values.Values = make([][]any, 1)
 	}
+	if s.guard != nil {
+		for _, row := range values.Values {
+			if err := s.guard.values(stmt, row); err != nil {
+				return err
+			}
+		}
+	}
 	for _, col := range []struct {
 		*column
 		own any
@@ -214,34 +221,35 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if !ok {
 		return refuse(ErrUnsupported, "an ON CONFLICT clause of unknown form")
 	}
-	if oc.DoNothing {
+	if s.upsert = !oc.DoNothing; !s.upsert {
 		return nil
 	}
+	var set clause.Set // what is not simply the row's own, already judged value
 	for i := range oc.DoUpdates {
-		if col, ok := oc.DoUpdates[i].Value.(clause.Column); ok && col.Table == "excluded" {
-			if !sameColumn(col.Name, oc.DoUpdates[i].Column.Name) && s.scoped(oc.DoUpdates[i].Column.Name) {
-				return ErrImmutable
-			}
+		a := &oc.DoUpdates[i]
+		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && sameColumn(col.Name, a.Column.Name) {
 			continue
 		}
-		if err := s.assign(stmt, &oc.DoUpdates[i], false); err != nil {
+		if err := s.assign(stmt, a, false); err != nil {
 			return err
 		}
+		set = append(set, *a)
+	}
+	if err := s.updateKeys(stmt, set); err != nil {
+		return err
 	}
 	if stmt.Name() == "mysql" {
 		return s.conflictMySQL(stmt, c, oc)
 	}
-	if len(oc.Where.Exprs) > 0 {
-		if done, ok := oc.Where.Exprs[0].(condition); ok && done.who == s.who {
-			return nil
+	rest := oc.Where.Exprs
+	if len(rest) > 0 {
+		if done, ok := rest[0].(condition); ok { // from an earlier use of the handle
+			rest = done.rest
 		}
 	}
-	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: oc.Where.Exprs}}}
+	s.partial = len(rest) > 0
+	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: rest, alone: s.guard == nil}}}
 	c.Expression = oc
 	stmt.Clauses["ON CONFLICT"] = c
 	return nil
-}
-
-func (s *shield) conflictMySQL(_ *gorm.Statement, _ clause.Clause, _ clause.OnConflict) error {
-	return refuse(ErrUnsupported, "an upsert on MySQL, which has no WHERE for it")
 }

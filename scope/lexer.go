@@ -12,39 +12,133 @@ func dialectOf(name string) dialect {
 	return dialect{mysql: name == "mysql", postgres: name == "postgres", sqlite: name == "sqlite"}
 }
 
-// names reports whether sql names a protected table outside string literals and
-// comments. In a fragment of a statement, qualifiers ("documents.title") do not
-// count. What it cannot read for certain counts as naming one.
-func (g *guard) names(sql string, fragment bool) bool {
+// names reports whether an SQL statement names a protected table outside string
+// literals and comments. What it cannot read for certain counts as naming one.
+func (g *guard) names(sql string) bool {
 	l := lexer{sql: sql, dialect: g.lex}
 	for {
 		tok, kind := l.next()
-		switch kind {
-		case tokEnd:
+		switch {
+		case kind == tokEnd:
 			return false
-		case tokOpaque:
+		case kind == tokOpaque, g.isTable(&l, tok, kind):
 			return true
-		case tokWord:
-			if g.isProtected(tok) && !(fragment && l.qualifies()) {
-				return true
-			}
-		case tokString:
-			// SQLite takes a string for a name where a table is expected.
-			if g.lex.sqlite && g.isProtected(tok) && l.table {
-				return true
-			}
+		}
+	}
+}
+
+// isTable reports whether a token is the name of a protected table.
+func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
+	switch kind {
+	case tokWord:
+		return g.isProtected(tok)
+	case tokString: // SQLite takes a string for a name where a table is expected
+		return g.lex.sqlite && l.table && g.isProtected(tok)
+	case tokBody: // of a function or a DO block, perhaps
+		return g.names(tok)
+	default:
+		return false
+	}
+}
+
+// fragment judges a piece of SQL inside a statement: it must not name a protected
+// table but as a qualifier ("documents.title"), and it must stand on its own, so
+// that nothing before or after it changes its meaning.
+func (g *guard) fragment(sql string) error {
+	l := lexer{sql: sql, dialect: g.lex}
+	for {
+		tok, kind := l.next()
+		if g.isTable(&l, tok, kind) && !l.qualifies() {
+			return ErrRaw
+		}
+		switch l.form(tok, kind) {
+		case formGood:
+			return nil
+		case formBad:
+			return errForm
+		case formOpen:
+		}
+	}
+}
+
+var errForm = refuse(ErrUnsupported, "SQL text that does not stand on its own")
+
+type form uint8
+
+const (
+	formOpen form = iota // read on
+	formGood
+	formBad
+)
+
+// form follows parentheses, and ends a text that would reach out of its place.
+func (l *lexer) form(tok string, kind tokenKind) form {
+	switch {
+	case kind == tokOpaque, l.unclosed:
+		return formBad
+	case kind == tokEnd:
+		if l.depth == 0 {
+			return formGood
+		}
+		return formBad
+	case kind == tokWord && l.depth == 0 && reaching(tok):
+		return formBad
+	case kind != tokOther:
+		return formOpen
+	}
+	switch tok {
+	case "(":
+		l.depth++
+	case ")":
+		l.depth--
+	case ";":
+		return formBad
+	}
+	if l.depth < 0 {
+		return formBad
+	}
+	return formOpen
+}
+
+// reaching reports whether a keyword outside parentheses begins another part of a
+// statement than the one the text was put into.
+func reaching(word string) bool {
+	if len(word) < 5 || len(word) > 9 {
+		return false
+	}
+	for _, k := range [...]string{"WHERE", "UNION", "EXCEPT", "INTERSECT"} {
+		if strings.EqualFold(word, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// closed reports whether text, a whole part of a statement, stands on its own.
+func (d dialect) closed(text string) bool {
+	l := lexer{sql: text, dialect: d}
+	for {
+		switch l.form(l.next()) {
+		case formGood:
+			return true
+		case formBad:
+			return false
+		case formOpen:
 		}
 	}
 }
 
 func (g *guard) isProtected(word string) bool {
 	if len(word) > 128 {
-		return false
+		return g.tables[strings.ToLower(word)].protected()
 	}
 	var buf [128]byte
 	for i := range len(word) {
 		c := word[i]
-		if c >= 'A' && c <= 'Z' {
+		switch {
+		case c >= 0x80:
+			return g.tables[strings.ToLower(word)].protected()
+		case c >= 'A' && c <= 'Z':
 			c += 'a' - 'A'
 		}
 		buf[i] = c
@@ -58,6 +152,7 @@ const (
 	tokEnd tokenKind = iota
 	tokWord
 	tokString
+	tokBody // a dollar-quoted string
 	tokOther
 	tokOpaque // text that cannot be read for certain
 )
@@ -66,7 +161,9 @@ type lexer struct {
 	sql string
 	at  int
 	dialect
-	table bool // a table's name may stand here
+	table    bool // a table's name may stand here
+	unclosed bool // a comment reaches beyond the text
+	depth    int  // of parentheses
 }
 
 func (l *lexer) next() (string, tokenKind) {
@@ -85,10 +182,14 @@ func (l *lexer) next() (string, tokenKind) {
 		return l.literal(c, false, tokWord)
 	case c == '[' && l.sqlite:
 		return l.bracket()
-	case c == '$' && l.postgres && l.dollar():
-		return "$", tokOther // the text inside dollar quotes may be code: read on
+	case c == '$' && l.postgres && l.at+1 < len(l.sql) && (l.sql[l.at+1] < '0' || l.sql[l.at+1] > '9'):
+		return l.dollar()
 	case identByte(c):
 		return l.word()
+	case c == 0, l.mysql && (l.ahead("/*!") || l.ahead("/*M!")):
+		// SQLite ends a statement at a zero byte. MySQL and MariaDB run the inside
+		// of such a comment, depending on their version.
+		return "", tokOpaque
 	default:
 		l.at++
 		return l.sql[l.at-1 : l.at], tokOther
@@ -155,19 +256,30 @@ func (l *lexer) bracket() (string, tokenKind) {
 	return word, tokWord
 }
 
-// dollar skips the tag of a dollar-quoted string, if there is one.
-func (l *lexer) dollar() bool {
-	for i := l.at + 1; i < len(l.sql); i++ {
-		switch c := l.sql[i]; {
-		case c == '$':
-			l.at = i + 1
-			return true
-		case !identByte(c):
-			return false
+// dollar reads a dollar-quoted string.
+func (l *lexer) dollar() (string, tokenKind) {
+	end := l.at + 1
+	for end < len(l.sql) && l.sql[end] != '$' {
+		if !identByte(l.sql[end]) {
+			l.at++
+			return "$", tokOther
 		}
+		end++
 	}
-	return false
+	if end == len(l.sql) {
+		return "", tokOpaque
+	}
+	mark := l.sql[l.at : end+1]
+	body := l.sql[end+1:]
+	n := strings.Index(body, mark)
+	if n < 0 {
+		return "", tokOpaque
+	}
+	l.at = end + 1 + n + len(mark)
+	return body[:n], tokBody
 }
+
+func (l *lexer) ahead(s string) bool { return strings.HasPrefix(l.sql[l.at:], s) }
 
 // qualifies reports whether the word just read is followed by a dot.
 func (l *lexer) qualifies() bool {
@@ -180,16 +292,18 @@ func (l *lexer) blanks() {
 	for l.at < len(l.sql) {
 		rest := l.sql[l.at:]
 		switch {
-		case rest[0] <= ' ':
+		case rest[0] <= ' ' && rest[0] > 0:
 			l.at++
+		case strings.HasPrefix(rest, "\ufeff"):
+			l.at += len("\ufeff") // SQLite skips it
 		case strings.HasPrefix(rest, "--") && (!l.mysql || len(rest) == 2 || rest[2] <= ' '), rest[0] == '#' && l.mysql:
 			end := strings.IndexByte(rest, '\n')
 			if end < 0 {
-				end = len(rest)
+				end, l.unclosed = len(rest), true
 			}
 			l.at += end
-		case strings.HasPrefix(rest, "/*!"), strings.HasPrefix(rest, "/*M!"):
-			l.at += 3 // MySQL and MariaDB run what is inside
+		case l.mysql && (l.ahead("/*!") || l.ahead("/*M!")):
+			return
 		case strings.HasPrefix(rest, "/*"):
 			l.comment()
 		default:
@@ -213,4 +327,5 @@ func (l *lexer) comment() {
 			l.at++
 		}
 	}
+	l.unclosed = l.unclosed || depth > 0
 }

@@ -117,6 +117,7 @@ type condition struct {
 	table string
 	write bool
 	rest  []clause.Expression // what the developer wrote, in parentheses
+	alone bool                // no guard has looked at the text in rest
 }
 
 // Build writes the predicate and then everything else as one operand of AND.
@@ -133,7 +134,11 @@ func (c condition) Build(b clause.Builder) {
 	}
 	if len(c.rest) > 0 {
 		w.text(" AND (")
+		start := stmt.SQL.Len()
 		clause.Where{Exprs: c.rest}.Build(stmt)
+		if c.alone && !dialectOf(stmt.Name()).closed(stmt.SQL.String()[start:]) {
+			_ = stmt.AddError(errForm)
+		}
 		w.text(")")
 	}
 }

@@ -134,8 +134,9 @@ func isZero(v any) bool {
 	if isNothing(v) {
 		return true
 	}
-	if _, isSQL := v.(clause.Expression); isSQL {
-		return false
+	switch v.(type) {
+	case clause.Expression, clause.Column, clause.Table, gorm.Valuer, *gorm.DB:
+		return false // SQL, not a value
 	}
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer {
@@ -158,7 +159,7 @@ func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool
 	for _, key := range keys {
 		for _, v := range key {
 			switch v.(type) {
-			case clause.Expression, *gorm.DB, []any:
+			case clause.Expression, clause.Column, clause.Table, gorm.Valuer, *gorm.DB, []any:
 				return refuse(ErrUnsupported, "a foreign key that is an SQL expression")
 			}
 		}

@@ -31,6 +31,9 @@ type shield struct {
 	opts  options
 	table string // the name or alias the statement knows the table by
 	op    operation
+	// upsert is set when an insert may update rows, partial when the developer
+	// said which.
+	upsert, partial bool
 }
 
 // Build is never called: the clause's builder does the work.
@@ -88,8 +91,12 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		_ = stmt.AddError(gorm.ErrMissingWhereClause)
 		return
 	}
+	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
+		_ = stmt.AddError(errForm)
+		return
+	}
 	_, _ = stmt.WriteString("WHERE ")
-	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: slices.Clone(where.Exprs)}.Build(stmt)
+	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: slices.Clone(where.Exprs), alone: s.guard == nil}.Build(stmt)
 }
 
 // unconditional reports whether the developer wrote no condition at all: gorm

@@ -74,7 +74,10 @@ func (g *guard) tableExpr(e *clause.Expr) (tableRef, error) {
 			break
 		}
 		if words[0] == "(?)" && len(e.Vars) == 1 {
-			if _, isQuery := e.Vars[0].(*gorm.DB); isQuery {
+			if query, ok := e.Vars[0].(*gorm.DB); ok {
+				if err := g.subquery(query); err != nil {
+					return tableRef{}, err
+				}
 				return tableRef{alias: alias, derived: true}, nil
 			}
 			break

@@ -21,6 +21,11 @@ func (s *shield) update(stmt *gorm.Statement) error {
 	if !ok {
 		return refuse(ErrUnsupported, "an UPDATE without assignments")
 	}
+	if s.guard != nil {
+		if err := s.guard.assignments(stmt, set); err != nil {
+			return err
+		}
+	}
 	whole := destIsStruct(stmt)
 	for i := range set {
 		if err := s.assign(stmt, &set[i], whole); err != nil {

@@ -3,10 +3,10 @@ package scope_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/glebarez/sqlite"
 	"gorm.io/driver/mysql"
@@ -148,7 +148,7 @@ func open(tb testing.TB, kind string, cfg *gorm.Config) *gorm.DB {
 		d = sqlite.Open(fmt.Sprintf("file:scope%d?mode=memory&cache=shared&_pragma=foreign_keys(1)", memory.Add(1)))
 	case "postgres":
 		d = postgres.Open(testserver.Postgres(tb))
-	case "mariadb":
+	case "mariadb", "mariadb with upserts":
 		d = mysql.Open(testserver.MariaDB(tb))
 	}
 	db, err := gorm.Open(d, cfg)
@@ -183,7 +183,9 @@ func newWorld(tb testing.TB, kind string) *world {
 	// Same database, own schema cache: the guard must not see root's statements.
 	db.ConnPool = root.ConnPool
 	db.Statement.ConnPool = root.ConnPool
-	if err := db.Use(scope.Guard(guardConfig())); err != nil {
+	cfg := guardConfig()
+	cfg.MySQLUpsert = kind == "mariadb with upserts"
+	if err := db.Use(scope.Guard(cfg)); err != nil {
 		tb.Fatal(err)
 	}
 	w := &world{kind: kind, root: root, db: db}
@@ -217,7 +219,7 @@ func (w *world) seed(tb testing.TB) {
 			must(w.root.Create(&Cover{ID: id("cover", n), TenantID: t, OwnerID: s, DocumentID: id("doc", n), Color: "secret cover of " + s}).Error)
 			must(w.root.Create(&Tag{ID: id("tag", n), TenantID: t, OwnerID: s, Name: "secret tag of " + s}).Error)
 			must(w.root.Table("document_tags").Create(map[string]any{"document_id": id("doc", n), "tag_id": id("tag", n)}).Error)
-			must(w.root.Create(&Note{ID: uint(10*i + n), TenantID: t, OwnerID: s, Slug: id("note", n), Text: "secret note of " + s}).Error)
+			must(w.root.Create(&Note{ID: uint(1000 + 10*i + n), TenantID: t, OwnerID: s, Slug: id("note", n), Text: "secret note of " + s}).Error)
 			must(w.root.Create(&Ledger{Whose: Whose{Org: t, User: s}, Number: i + 1, Part: n, Text: "secret ledger of " + s}).Error)
 		}
 	}
@@ -241,6 +243,7 @@ func (w *world) picture(tb testing.TB) []string {
 			lines = append(lines, table+" "+text)
 		}
 	}
+	slices.Sort(lines)
 	return lines
 }
 
@@ -249,5 +252,3 @@ func foreignLine(line string) bool {
 }
 
 func as(ctx context.Context, p *identity.Principal) context.Context { return identity.With(ctx, p) }
-
-var _ = time.Now
