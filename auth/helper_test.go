@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"maps"
 	"net/http"
@@ -116,7 +118,26 @@ func newEngine(handlers ...gin.HandlerFunc) *gin.Engine {
 
 // do sends a request with these Authorization headers.
 func do(r http.Handler, authorization ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodGet, "/whoami", nil)
+	return get(r, "/whoami", authorization...)
+}
+
+func tokenOf(kid string) authtest.Token { return authtest.Token{KeyID: kid} }
+
+// bomb is 300 MiB of white space, compressed.
+var bomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	chunk := bytes.Repeat([]byte(" "), 1<<20)
+	for range 300 {
+		_, _ = z.Write(chunk)
+	}
+	_ = z.Close()
+	return b.Bytes()
+})
+
+// get sends a GET for path.
+func get(r http.Handler, path string, authorization ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, path, nil)
 	for _, value := range authorization {
 		req.Header.Add("Authorization", value)
 	}
