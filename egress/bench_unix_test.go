@@ -55,7 +55,7 @@ func against(b *testing.B, bare, guarded func()) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func BenchmarkKeepAliveAgainstBare(b *testing.B) {
+func BenchmarkAgainstBareKeepAlive(b *testing.B) {
 	server := httptest.NewServer(says("hello"))
 	defer server.Close()
 	fetch := func(c *http.Client) func() {
@@ -71,7 +71,7 @@ func BenchmarkKeepAliveAgainstBare(b *testing.B) {
 	against(b, fetch(bare()), fetch(newClient(b, egresstest.Open(egress.Policy{}, server.URL)).HTTP()))
 }
 
-func BenchmarkDialAgainstBare(b *testing.B) {
+func BenchmarkAgainstBareDial(b *testing.B) {
 	address := sink(b)
 	dial := func(f func(context.Context, string, string) (net.Conn, error)) func() {
 		return func() {

@@ -33,7 +33,7 @@ func (x *exchange) follow() *Error {
 	case x.hop > r.MaxRedirects:
 		return refuse(ruleTooMany)
 	case gate(x.req.Response.Header.Get("Location")) != "":
-		return refuse(ruleCharacter)
+		return refuse(ruleCharacter) // for clients that are not ours
 	case to.User != nil && (from.User == nil || !sameOrigin(from, to) || from.User.String() != to.User.String()):
 		return blocked(ruleUserinfo, "") // it would become an Authorization header of the attacker's choice
 	case strings.EqualFold(from.Scheme, "https") && !strings.EqualFold(to.Scheme, "https") && !r.InsecureAllowDowngrade:

@@ -170,8 +170,10 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		x.c.watch.remove(x) // a tunnel now: no answer any more, and the caller's own
 		return nil
 	}
-	if x.follows && redirects(resp) && gate(resp.Header.Get("Location")) != "" {
-		return &Error{Kind: kindRedirect, Rule: ruleCharacter, Host: x.target.name}
+	if x.follows && redirects(resp) {
+		if _, rule := textURL(resp.Header.Get("Location")); rule != "" { // net/http would quote it in its error
+			return &Error{Kind: kindRedirect, Rule: rule, Host: x.target.name}
+		}
 	}
 	limit := x.c.rules.MaxBody
 	if resp.ContentLength > limit && x.req.Method != http.MethodHead {
