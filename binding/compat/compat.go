@@ -1,0 +1,33 @@
+// Package compat makes gin's own binding calls strict, for code that is not
+// changed to package binding yet.
+//
+// [Strict] is a binding for one call; [Override] replaces gin's for the whole
+// process. Errors are [*binding.Error]s: pass them to binding.Abort. gin's Must
+// methods (BindJSON, Bind) go on answering by themselves, with a bare status.
+package compat
+
+import (
+	"net/http"
+
+	gb "github.com/gin-gonic/gin/binding"
+
+	"github.com/ginsec/ginsec/binding"
+)
+
+// Strict returns a binding for gin's ShouldBindWith and ShouldBindBodyWith that
+// reads JSON by the rules of package binding. Options set with binding.Defaults
+// apply where opts leave a gap.
+//
+//	err := c.ShouldBindWith(&in, compat.Strict(binding.Options{}))
+func Strict(opts binding.Options) gb.BindingBody { return strict{opts} }
+
+type strict struct{ opts binding.Options }
+
+// Name returns the name gin has for JSON.
+func (strict) Name() string { return "json" }
+
+// Bind reads the body of a request.
+func (s strict) Bind(r *http.Request, out any) error { return s.opts.DecodeRequest(r, out) }
+
+// BindBody reads a body that gin has cached. Its headers were not seen.
+func (s strict) BindBody(body []byte, out any) error { return s.opts.Decode(body, out) }
