@@ -1,0 +1,91 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/ginsec/ginsec/internal/testserver"
+	"github.com/ginsec/ginsec/ratelimit"
+)
+
+func cluster(t *testing.T) (nodes []*testserver.RedisServer, client rueidis.Client) {
+	t.Helper()
+	nodes = testserver.RedisCluster(t)
+	addrs := make([]string, len(nodes))
+	for i, n := range nodes {
+		addrs[i] = n.Addr
+	}
+	return nodes, redisClient(t, addrs...)
+}
+
+func TestSlotsAreThoseOfRedis(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t, "--cluster-enabled", "yes")
+	for _, key := range []string{"", "123456789", "foo", "a{b}c", "{user1000}.following", "foo{}{bar}", "foo{{bar}}zap", "foo{bar}{zap}", "ginsec:rl:{x}:p:1e"} {
+		if got, want := fmt.Sprintf(":%d\r\n", ratelimit.SlotOf(key)), server.Do("CLUSTER", "KEYSLOT", key); got != want {
+			t.Errorf("%q is in slot %q, says %q", key, want, got)
+		}
+	}
+}
+
+func TestOverSeveralSlotsARefusalConsumesNothing(t *testing.T) {
+	t.Parallel()
+	_, client := cluster(t)
+	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, client), Timeout: 5 * time.Second, OnStoreFailure: "deny"})
+	tight := policy(t, "tight: 3/1h by user")
+	wide := policy(t, "wide: 1000/1h by tenant")
+	for i := range 20 { // many pairs of slots
+		user, tenant := charge(tight, fmt.Sprint("u", i)), charge(wide, fmt.Sprint("t", i))
+		admitted := together(8, 4, func() bool {
+			r, err := l.Take(t.Context(), tenant, user)
+			if err != nil {
+				t.Error(err)
+			}
+			if !r.Allowed && (r.Exceeded(0) || !r.Exceeded(1)) {
+				t.Error("the wrong charge is said not to fit")
+			}
+			return r.Allowed
+		})
+		if admitted != 3 {
+			t.Errorf("%d admitted, want exactly 3", admitted)
+		}
+		if r, err := l.Peek(t.Context(), tenant); err != nil || r.Remaining != 997 {
+			t.Errorf("%d left of the wide limit, want 997 (%v)", r.Remaining, err)
+		}
+	}
+}
+
+func TestADeadNodeOfAClusterLeavesTheOthersInUse(t *testing.T) {
+	t.Parallel()
+	nodes, client := cluster(t)
+	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, client), OnStoreFailure: "deny"})
+	p := policy(t, "p: 1000000/1h by user")
+	state := func() (up, down int) {
+		for i := range 60 {
+			if _, err := l.Take(t.Context(), charge(p, fmt.Sprint(i))); err != nil {
+				down++
+			} else {
+				up++
+			}
+		}
+		return up, down
+	}
+	until(t, aWhile, "the whole cluster", func() bool { _, down := state(); return down == 0 })
+	for _, n := range nodes {
+		n.Do("CONFIG", "SET", "cluster-require-full-coverage", "no")
+	}
+	nodes[0].Freeze()
+	took := until(t, aWhile, "the node's keys refused and the others' not", func() bool {
+		up, down := state()
+		return up > 20 && down > 5
+	})
+	begin := time.Now()
+	state()
+	t.Logf("60 calls with one of three nodes frozen: at first %v, then %v", took, time.Since(begin))
+	nodes[0].Thaw()
+	took = until(t, aWhile, "the whole cluster again", func() bool { _, down := state(); return down == 0 })
+	t.Logf("the whole cluster in use after %v", took)
+}
