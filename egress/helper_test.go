@@ -123,3 +123,6 @@ func failure(tb testing.TB, err error) *egress.Error {
 
 // secret is a webhook secret of 24 bytes.
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+// checkFunc is the judgement at the socket, as a stub dialer gets it.
+type checkFunc = func(ctx context.Context, network, address string, conn syscall.RawConn) error
