@@ -143,6 +143,7 @@ func TestPayloadAttacks(t *testing.T) {
 		status  int
 	},
 	) {
+		t.Helper()
 		token := mintWith(t, a.iss, nil, authtest.Token{Payload: rawPayload(a.iss, tc.payload)})
 		got := a.bearer(t, token)
 		got.expect(t, tc.status)
@@ -187,6 +188,7 @@ func TestTimeEdges(t *testing.T) {
 		status int
 	},
 	) {
+		t.Helper()
 		a.bearer(t, mint(t, a.iss, tc.change)).expect(t, tc.status)
 	})
 }
@@ -237,6 +239,7 @@ func TestDemandedClaims(t *testing.T) {
 		"no end of age":                   {func(c *auth.Config) { c.MaxTokenAge = -1 }, map[string]any{"iat": 1}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := configFor(iss)
 			tc.cfg(&cfg)
 			v := newVerifier(t, cfg)

@@ -130,6 +130,7 @@ func TestHeaderAttacks(t *testing.T) {
 		status int
 	},
 	) {
+		t.Helper()
 		token := mintWith(t, a.iss, nil, authtest.Token{RawHeader: rawHeader(a.iss, tc.header)})
 		a.bearer(t, token).expect(t, tc.status)
 	})

@@ -203,6 +203,7 @@ func TestKeyMaterialAttacks(t *testing.T) {
 	iss := newIssuer(t, "ES256") // for its name and claims only
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			set, whole := strings.CutPrefix(tc.set, "SET ")
 			if !whole {
 				set = `{"keys":[` + set + `]}`

@@ -36,7 +36,7 @@ func newArena(t *testing.T, change func(*auth.Config), opts ...auth.Option) *are
 	return a
 }
 
-// answer is what came back, judged for what must never be in it.
+// response is what came back, judged for what must never be in it.
 type response struct {
 	status    int
 	challenge []string
@@ -105,11 +105,14 @@ func (r response) expect(t *testing.T, status int) {
 	}
 }
 
-// attackCount is how many cases a table has; the sum is asked for at the end.
+// runAll runs a table of cases, each by its name.
 func runAll[T any](t *testing.T, cases map[string]T, run func(t *testing.T, tc T)) {
 	t.Helper()
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) { run(t, tc) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, tc)
+		})
 	}
 }
 
@@ -247,13 +250,20 @@ func TestTokenFormAttacks(t *testing.T) {
 		cases[fmt.Sprintf("a signature of %d zero bytes", n)] = head + "." + payload + "." + strings.Repeat("A", n*4/3/4*4+4)
 	}
 	for name, token := range cases {
-		t.Run(name, func(t *testing.T) { a.bearer(t, token).expect(t, 401) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a.bearer(t, token).expect(t, 401)
+		})
 	}
 	t.Run("a token at the limit passes", func(t *testing.T) {
+		t.Parallel()
 		if len(exact) > 3000 || len(exact) < 2990 {
 			t.Fatalf("the token has %d bytes", len(exact))
 		}
 		a.bearer(t, exact).expect(t, 200)
 	})
-	t.Run("the good one still passes", func(t *testing.T) { a.bearer(t, good).expect(t, 200) })
+	t.Run("the good one still passes", func(t *testing.T) {
+		t.Parallel()
+		a.bearer(t, good).expect(t, 200)
+	})
 }

@@ -84,7 +84,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // Codes of RFC 6750 section 3.1 and its descendants.
 const (
 	codeInvalidRequest    = "invalid_request"
-	codeInvalidToken      = "invalid_token" //nolint:gosec // an error code, not a credential
+	codeInvalidToken      = "invalid_token"
 	codeInsufficientScope = "insufficient_scope"
 	codeStepUp            = "insufficient_user_authentication"
 	codeInvalidProof      = "invalid_dpop_proof"

@@ -156,8 +156,7 @@ func TestMetadataIsAskedAgainWhenItsKeysMove(t *testing.T) {
 
 // A hostile or broken endpoint costs five seconds and two mebibytes at most, and
 // the old keys stay.
-func TestHostileEndpoints(t *testing.T) {
-	t.Parallel()
+func TestHostileEndpoints(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	var strayed atomic.Int32
 	stray := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		strayed.Add(1)
@@ -197,7 +196,10 @@ func TestHostileEndpoints(t *testing.T) {
 		"endless headers": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) },
 		"garbage":         func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0, 1, 2, 255}) },
 		"an empty set":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) },
-		"201 with a set":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); fmt.Fprint(w, `{"keys":[]}`) },
+		"201 with a set": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusCreated)
+			fmt.Fprint(w, `{"keys":[]}`)
+		},
 		"a dead connection": func(w http.ResponseWriter, _ *http.Request) {
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				_ = conn.Close()
@@ -222,14 +224,15 @@ func TestHostileEndpoints(t *testing.T) {
 		if got != 503 || took > 5*time.Second {
 			t.Errorf("%s: %d after %s", name, got, took)
 		}
-		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
-			t.Errorf("%s: %d MiB were allocated, by all of this process", name, used>>20)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+			t.Errorf("%s: %d MiB were allocated, the hostile server included", name, used>>20)
 		} else {
 			t.Logf("%s: %s, %d KiB", name, took.Round(time.Millisecond), used>>10)
 		}
 		if got := verify(v, known); got != 200 {
 			t.Errorf("%s: an old key: %d", name, got)
 		}
+		_ = v.Close() // or it would go on trying while the next is measured
 	}
 	if strayed.Load() != 0 {
 		t.Error("a redirect was followed")

@@ -73,7 +73,7 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 	slices.Sort(took)
 	p99 := took[tokens*99/100]
 	t.Logf("%d tokens in %s, %d fetches, p50 %s, p99 %s, max %s", tokens, elapsed, c.JWKS, took[tokens/2], p99, took[tokens-1])
-	if p99 > 100*time.Millisecond { // far above what a quiet machine shows
+	if p99 > 250*time.Millisecond { // far above what a quiet machine shows
 		t.Errorf("p99 is %s", p99)
 	}
 }
@@ -232,7 +232,7 @@ func TestRevocationIsAskedOnEveryUse(t *testing.T) {
 	iss := newIssuer(t, "ES256")
 	var verdict atomic.Int32
 	events := &sink{}
-	down := errDown{}
+	down := downError{}
 	cfg := configFor(iss)
 	cfg.Audit = events
 	cfg.Revoked = func(_ context.Context, p *identity.Principal) (bool, error) {
@@ -261,9 +261,9 @@ func TestRevocationIsAskedOnEveryUse(t *testing.T) {
 	}
 }
 
-type errDown struct{}
+type downError struct{}
 
-func (errDown) Error() string { return "down" }
+func (downError) Error() string { return "down" }
 
 func TestStaticKeysNeedNoNetwork(t *testing.T) {
 	t.Parallel()

@@ -146,18 +146,18 @@ func thumbprintOf(text string) (string, bool) {
 	default:
 		return "", false
 	}
-	canonical := "{"
+	canonical := []byte("{")
 	for i, name := range names {
 		value := get(name)
 		if !clean(value) {
 			return "", false
 		}
 		if i > 0 {
-			canonical += ","
+			canonical = append(canonical, ',')
 		}
-		canonical += `"` + name + `":"` + value + `"`
+		canonical = append(canonical, `"`+name+`":"`+value+`"`...)
 	}
-	sum := sha256.Sum256([]byte(canonical + "}"))
+	sum := sha256.Sum256(append(canonical, '}'))
 	return base64.RawURLEncoding.EncodeToString(sum[:]), true
 }
 
