@@ -54,6 +54,35 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
+// BenchmarkRefuseVerify is a token that must be refused, without HTTP.
+func BenchmarkRefuseVerify(b *testing.B) {
+	i := newIssuer(b)
+	ours := ginsecVerifier(b, i, false)
+	keys, parser := peers.Keyfunc(b.Context(), i), jwt.NewParser(peers.ParserOptions("RS256")...)
+	for _, r := range refused(i) {
+		if r.token == "" {
+			continue
+		}
+		run := func(name string, verify func(string) bool) {
+			b.Run(r.name+"/"+name, func(b *testing.B) {
+				clock := meter.Start(b)
+				for b.Loop() {
+					if verify(r.token) {
+						b.Fatal("accepted")
+					}
+				}
+				clock.Stop()
+			})
+		}
+		run("ginsec/cold", func(s string) bool { _, err := ours.Verify(b.Context(), s); return err == nil })
+		run("peer/golang-jwt+keyfunc", func(s string) bool {
+			var claims peers.Claims
+			_, err := parser.ParseWithClaims(s, &claims, keys.Keyfunc)
+			return err == nil
+		})
+	}
+}
+
 // primitive returns the hash and the signature check of a token, and nothing else.
 func primitive(public crypto.PublicKey) func(string) bool {
 	return func(s string) bool {

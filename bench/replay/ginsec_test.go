@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ginsec/ginsec/bench/internal/redis"
 	"github.com/ginsec/ginsec/replay"
@@ -30,15 +31,19 @@ func ginsecLocalDefault(tb testing.TB) use {
 	return open(tb, s, err)
 }
 
+// patience is longer than a busy machine ever takes: an id that was refused
+// because the store did not answer in time would be no comparison.
+const patience = 20 * time.Second
+
 func ginsecRedis(tb testing.TB, server redis.Server) use {
 	tb.Helper()
-	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{})
+	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{Timeout: patience})
 	return open(tb, s, err)
 }
 
 // ginsecRedisSized is made for what BenchmarkRedisBytes stores.
 func ginsecRedisSized(tb testing.TB, server redis.Server) use {
 	tb.Helper()
-	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{Capacity: redisTokens})
+	s, err := replay.Redis(server.Rueidis(tb), replay.RedisConfig{Capacity: redisTokens, Timeout: patience})
 	return open(tb, s, err)
 }

@@ -61,7 +61,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	chosen, err := choose(o.only)
+	chosen, err := choose(o)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func build(ctx context.Context, dir string, chosen []suite) error {
 	return nil
 }
 
-// begun is for progress alone.
+// progress tells on standard error what is under way.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }

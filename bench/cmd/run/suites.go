@@ -36,7 +36,7 @@ func suites() []suite {
 		{name: "binding-goccy", dir: "binding", tags: "go_json"},
 		{name: "scope", dir: "scope"},
 		{name: "egress", dir: "egress"},
-		{name: "growth", dir: "growth", most: 3},
+		{name: "growth", dir: "growth", most: 2},
 	}
 }
 
@@ -47,12 +47,17 @@ func (s suite) binary() string {
 	return s.dir + "-" + s.tags + ".test"
 }
 
-func choose(only []string) ([]suite, error) {
-	if only == nil {
-		return suites(), nil
-	}
+func choose(o options) ([]suite, error) {
 	var chosen []suite
-	for _, name := range only {
+	if o.only == nil {
+		for _, s := range suites() {
+			if s.tags == "" || !o.quick { // those are the same code built again
+				chosen = append(chosen, s)
+			}
+		}
+		return chosen, nil
+	}
+	for _, name := range o.only {
 		at := slices.IndexFunc(suites(), func(s suite) bool { return s.name == name })
 		if at < 0 {
 			return nil, fmt.Errorf("there is no comparison called %q", name)

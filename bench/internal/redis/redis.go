@@ -58,6 +58,17 @@ func (s Server) CPU() float64 {
 	return 1e9 * (s.Info("cpu", "used_cpu_sys") + s.Info("cpu", "used_cpu_user"))
 }
 
+// Scripts returns how often clients have run a script.
+func (s Server) Scripts() float64 {
+	for line := range strings.SplitSeq(s.Do("INFO", "commandstats"), "\r\n") {
+		if rest, ok := strings.CutPrefix(line, "cmdstat_evalsha:calls="); ok {
+			n, _ := strconv.ParseFloat(rest[:strings.IndexByte(rest, ',')], 64)
+			return n
+		}
+	}
+	return 0
+}
+
 // KeyBytes returns what all keys occupy, by the server's own account.
 func (s Server) KeyBytes(tb testing.TB) float64 {
 	tb.Helper()

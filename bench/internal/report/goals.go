@@ -77,7 +77,7 @@ func replayGoals() []goal {
 	return []goal{
 		atMost("replay", "Local of one Bloom filter of the same rate under a mutex", 1.1, "×", ratio("replay/LocalFresh/ginsec", "replay/LocalFresh/peer/bloom+mutex", cpu)),
 		atMost("replay", "allocations of Local", 1, "", value("replay/LocalFresh/ginsec", allocs)),
-		atMost("replay", "bytes per token of Local at 10 million", 13, "B", value("growth/Tokens/10000000", "B/token")),
+		atMost("replay", "bytes per token of Local at 10 million", 13, "B", value("growth/Tokens/default/10000000", "B/token")),
 		atMost("replay", "bytes per token in Redis", 10, "B", value("replay/RedisBytes/ginsec", "B/token")),
 		atLeast("replay", "Redis calls/s of SET NX PX, 64 callers", 0.7, "×", ratio("replay/Redis/peer/set-nx-px", "replay/Redis/ginsec", wall)),
 		atMost("replay", "acceptances of a token that 16 callers bring at once (Redis)", 1, "", value("replay/DoubleAcceptance/ginsec", "accepted/token")),
