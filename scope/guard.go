@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/ginsec/ginsec/audit"
+	rules "github.com/ginsec/ginsec/scope/policy"
 )
 
 // GuardConfig configures [Guard].
@@ -21,7 +22,8 @@ type GuardConfig struct {
 	// Protect lists a value of every model whose rows have an owner, as &Model{}.
 	// A model has a tenant or an owner column (tags scope:"tenant" and
 	// scope:"owner", else tenant_id and owner_id), or a belongs-to tagged
-	// scope:"via" whose target is protected. Automatic many-to-many tables
+	// scope:"via" whose target is protected. For members, shared and global rows
+	// list a policy.Policy (of the sub-package) in its place. Automatic many-to-many tables
 	// between listed models are covered by themselves. Required.
 	Protect []any
 	// Public lists a value of every model that everybody may read and write. A
@@ -89,12 +91,7 @@ func (g *guard) register(db *gorm.DB) error {
 	}
 	add := func(field string, models []any, public bool) {
 		for i, model := range models {
-			s, err := parse(db, model)
-			if err != nil {
-				faults = append(faults, fmt.Errorf("scope: GuardConfig.%s[%d]: %w", field, i, err))
-				continue
-			}
-			if err := g.add(&policy{schema: s, public: public}); err != nil {
+			if err := g.addModel(db, model, public); err != nil {
 				faults = append(faults, fmt.Errorf("scope: GuardConfig.%s[%d]: %w", field, i, err))
 			}
 		}
@@ -105,6 +102,34 @@ func (g *guard) register(db *gorm.DB) error {
 		return errors.Join(faults...)
 	}
 	return g.connect()
+}
+
+func (g *guard) addModel(db *gorm.DB, model any, public bool) error {
+	var rule *rules.Policy
+	switch m := model.(type) {
+	case rules.Policy:
+		rule, model = &m, m.Model
+	case *rules.Policy:
+		if m != nil {
+			rule, model = m, m.Model
+		}
+	}
+	s, err := parse(db, model)
+	if err != nil {
+		return err
+	}
+	p := &policy{schema: s, public: public}
+	if err := g.add(p); err != nil {
+		return err
+	}
+	switch {
+	case rule == nil:
+		return nil
+	case public:
+		return errors.New("a public model has no policy")
+	default:
+		return p.widen(db, *rule)
+	}
 }
 
 func parse(db *gorm.DB, model any) (*schema.Schema, error) {

@@ -224,18 +224,12 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if s.upsert = !oc.DoNothing; !s.upsert {
 		return nil
 	}
-	var set clause.Set // what is not simply the row's own, already judged value
-	for i := range oc.DoUpdates {
-		a := &oc.DoUpdates[i]
-		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && sameColumn(col.Name, a.Column.Name) {
-			continue
-		}
-		if err := s.assign(stmt, a, false); err != nil {
-			return err
-		}
-		set = append(set, *a)
+	updates, others, err := s.conflictSet(oc.DoUpdates)
+	if err != nil {
+		return err
 	}
-	if err := s.updateKeys(stmt, set); err != nil {
+	oc.DoUpdates = updates
+	if err := s.updateKeys(stmt, others); err != nil {
 		return err
 	}
 	if stmt.Name() == "mysql" {
@@ -252,4 +246,27 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	c.Expression = oc
 	stmt.Clauses["ON CONFLICT"] = c
 	return nil
+}
+
+// conflictSet drops the owner and the tenant from an upsert's assignments: the row
+// that is met keeps its own. Others are those that do not simply take the inserted
+// row's value, which has been judged already.
+func (s *shield) conflictSet(set clause.Set) (updates, others clause.Set, err error) {
+	for _, a := range set {
+		if done, ok := a.Value.(ifOwn); ok { // from an earlier use of the handle
+			a.Value = done.value
+		}
+		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && sameColumn(col.Name, a.Column.Name) {
+			if !s.scoped(a.Column.Name) {
+				updates = append(updates, a)
+			}
+			continue
+		}
+		kept, err := s.judge(clause.Set{a}, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		updates, others = append(updates, kept...), append(others, kept...)
+	}
+	return updates, others, nil
 }

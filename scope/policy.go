@@ -23,7 +23,8 @@ type policy struct {
 	// refs are the foreign keys that may only point to visible rows.
 	refs []*edge
 
-	quoted string // the start of the predicate, quoted for the table's own name
+	// extra is what a policy.Policy adds; nil for the plain rule.
+	extra *extra
 }
 
 // edge is a foreign key from one table to another.

@@ -29,7 +29,15 @@ func (w *writer) predicate(p *policy, table string) error {
 		return w.all(p.ends, table)
 	case p.tenant == nil && p.owner == nil:
 		return ErrUnprotected
+	case p.extra == nil:
+		return w.columns(p, table)
+	default:
+		return w.widened(p, table)
 	}
+}
+
+// columns writes the plain rule: the own tenant and the own rows.
+func (w *writer) columns(p *policy, table string) error {
 	if p.tenant != nil {
 		if err := w.equal(p.tenant, table, w.who.tenant); err != nil {
 			return err
@@ -59,6 +67,10 @@ func (w *writer) bind(v any) {
 // case-insensitive and ignore trailing blanks, so there the comparison that uses
 // the index is followed by one that looks at the bytes.
 func (w *writer) equal(c *column, table string, from any) error {
+	if name, ok := from.(setting); ok {
+		w.setting(c, table, name)
+		return nil
+	}
 	v, err := c.value(w.stmt.Context, from)
 	if err != nil {
 		return err

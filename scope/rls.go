@@ -1,12 +1,13 @@
 package scope
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 )
 
 // policyName is the name of the row-level security policy on every table.
@@ -14,7 +15,7 @@ const policyName = "ginsec_scope"
 
 // RLS returns the statements that make PostgreSQL itself hold the rules of models
 // (with [Guard]: of every protected table when none is given): row-level security
-// enabled and forced, and one policy that reads the settings [Tx] makes. Put them
+// enabled and forced, and one policy for each command that reads the settings [Tx] makes. Put them
 // into a migration. They bind every role that is neither superuser nor has
 // BYPASSRLS; see [Check]. Statements outside [Tx] see no row.
 func RLS(db *gorm.DB, models ...any) ([]string, error) {
@@ -27,19 +28,75 @@ func RLS(db *gorm.DB, models ...any) ([]string, error) {
 	}
 	var out []string
 	for _, p := range pols {
-		table := quote(db, p.schema.Table)
-		rule, err := rlsRule(db, p, p.schema.Table, 0)
+		see, err := rlsRule(db, p, false)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out,
-			"ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY",
-			"ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY",
-			"DROP POLICY IF EXISTS "+policyName+" ON "+table,
-			"CREATE POLICY "+policyName+" ON "+table+" USING ("+rule+") WITH CHECK ("+rule+")",
-		)
+		change, err := rlsRule(db, p, true)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rlsStatements(quote(db, p.schema.Table), see, change, rlsNew(db, p, change))...)
 	}
 	return out, nil
+}
+
+func rlsStatements(table, see, change, add string) []string {
+	create := func(name, command, rule string) []string {
+		return []string{
+			"DROP POLICY IF EXISTS " + policyName + name + " ON " + table,
+			"CREATE POLICY " + policyName + name + " ON " + table + " FOR " + command + rule,
+		}
+	}
+	return slices.Concat(
+		[]string{"ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY", "ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY"},
+		create("_select", "SELECT", " USING ("+see+")"),
+		create("_insert", "INSERT", " WITH CHECK ("+add+")"),
+		create("_update", "UPDATE", " USING ("+change+") WITH CHECK ("+change+")"),
+		create("_delete", "DELETE", " USING ("+change+")"),
+	)
+}
+
+// setting stands for a value in a rule: what Tx has set. In a connection that has
+// seen an earlier transaction it is the empty string, hence NULLIF; the sub-select
+// is evaluated once a statement.
+type setting string
+
+func (w *writer) setting(c *column, table string, name setting) {
+	w.column(table, c.name)
+	w.text(" = (SELECT NULLIF(current_setting('" + string(name) + "', true), '')")
+	if !c.text {
+		w.text("::" + strings.Fields(w.stmt.DataTypeOf(c.field))[0])
+	}
+	w.text(")")
+}
+
+// rlsRule is the predicate with settings in place of bind variables.
+func rlsRule(db *gorm.DB, p *policy, write bool) (string, error) {
+	if e := p.extra; e != nil && (e.Tenants != nil || e.Read != nil || e.Write != nil) {
+		return "", refuse(ErrUnsupported, "a policy with functions cannot be a database's rule: "+p.table)
+	}
+	stmt := &gorm.Statement{DB: db.Session(&gorm.Session{NewDB: true}), Context: context.Background()}
+	w := &writer{stmt: stmt, who: &caller{tenant: setting(settingTenant), owner: setting(settingOwner)}, write: write}
+	if err := w.predicate(p, p.schema.Table); err != nil {
+		return "", err
+	}
+	return stmt.SQL.String(), nil
+}
+
+// rlsNew is the rule for new rows: they are the caller's own, even where others'
+// rows may be changed.
+func rlsNew(db *gorm.DB, p *policy, change string) string {
+	if p.extra == nil || p.tenant == nil && p.owner == nil {
+		return change
+	}
+	own := *p
+	own.extra = nil
+	rule, err := rlsRule(db, &own, true)
+	if err != nil {
+		return "false"
+	}
+	return rule
 }
 
 func quote(db *gorm.DB, name any) string { return (&gorm.Statement{DB: db}).Quote(name) }
@@ -74,55 +131,4 @@ func policiesOf(db *gorm.DB, models []any) ([]*policy, error) {
 		pols = append(pols, p)
 	}
 	return pols, errors.Join(faults...)
-}
-
-// rlsRule is the predicate with settings in place of bind variables. A setting
-// that was made in an earlier transaction of the connection is the empty string
-// afterwards, hence NULLIF; the sub-select is evaluated once a statement.
-func rlsRule(db *gorm.DB, p *policy, table string, depth int) (string, error) {
-	if depth > 8 {
-		return "", refuse(ErrUnsupported, "ownership through more than eight parents")
-	}
-	if edges := p.owning(); len(edges) > 0 && p.tenant == nil && p.owner == nil {
-		var parts []string
-		for _, e := range edges {
-			part, err := rlsExists(db, e, table, depth)
-			if err != nil {
-				return "", err
-			}
-			parts = append(parts, part)
-		}
-		return strings.Join(parts, " AND "), nil
-	}
-	var parts []string
-	for _, c := range []struct {
-		*column
-		setting string
-	}{{p.tenant, settingTenant}, {p.owner, settingOwner}} {
-		if c.column == nil {
-			continue
-		}
-		cast := ""
-		if kind := db.Dialector.DataTypeOf(c.field); !c.text {
-			cast = "::" + strings.Fields(kind)[0]
-		}
-		parts = append(parts, quote(db, clause.Column{Table: table, Name: c.name})+
-			" = (SELECT NULLIF(current_setting('"+c.setting+"', true), '')"+cast+")")
-	}
-	return strings.Join(parts, " AND "), nil
-}
-
-func rlsExists(db *gorm.DB, e *edge, table string, depth int) (string, error) {
-	alias := fmt.Sprintf("ginsec_p%d", depth+1)
-	var b strings.Builder
-	b.WriteString("EXISTS (SELECT 1 FROM " + quote(db, clause.Table{Name: e.to.schema.Table, Alias: alias}) + " WHERE ")
-	for i, f := range e.child {
-		b.WriteString(quote(db, clause.Column{Table: alias, Name: e.parent[i]}) + " = " +
-			quote(db, clause.Column{Table: table, Name: f.DBName}) + " AND ")
-	}
-	rule, err := rlsRule(db, e.to, alias, depth+1)
-	if err != nil {
-		return "", err
-	}
-	return b.String() + rule + ")", nil
 }

@@ -26,11 +26,14 @@ func (s *shield) update(stmt *gorm.Statement) error {
 			return err
 		}
 	}
-	whole := destIsStruct(stmt)
-	for i := range set {
-		if err := s.assign(stmt, &set[i], whole); err != nil {
-			return err
-		}
+	kept, err := s.judge(set, destIsStruct(stmt))
+	if err != nil {
+		return err
+	}
+	if len(kept) < len(set) {
+		c := stmt.Clauses["SET"]
+		c.Expression = kept
+		stmt.Clauses["SET"] = c
 	}
 	return s.updateKeys(stmt, set)
 }
@@ -45,11 +48,34 @@ func destIsStruct(stmt *gorm.Statement) bool {
 	return rv.Kind() == reflect.Struct || rv.Kind() == reflect.Slice
 }
 
-// assign lets an owner or tenant column only be assigned what it already holds.
-func (s *shield) assign(stmt *gorm.Statement, a *clause.Assignment, whole bool) error {
-	if bareColumn(a.Column.Name) == "" {
-		return refuse(ErrUnsupported, "an assignment to something that is no plain column")
+// judge refuses assignments that would move a row, and drops those that say what
+// the row already holds: under a policy that lets others write a row, even the
+// caller's own name would move it.
+func (s *shield) judge(set clause.Set, whole bool) (clause.Set, error) {
+	kept := set
+	for i, a := range set {
+		if bareColumn(a.Column.Name) == "" {
+			return nil, refuse(ErrUnsupported, "an assignment to something that is no plain column")
+		}
+		if s.scoped(a.Column.Name) {
+			if !s.keeps(a, whole) {
+				return nil, ErrImmutable
+			}
+			if len(kept) == len(set) {
+				kept = append(make(clause.Set, 0, len(set)), set[:i]...)
+			}
+			continue
+		}
+		if len(kept) < len(set) {
+			kept = append(kept, a)
+		}
 	}
+	return kept, nil
+}
+
+// keeps reports whether an assignment to an owner or tenant column says what the
+// caller's rows hold. A whole struct with a zero owner says nothing.
+func (s *shield) keeps(a clause.Assignment, whole bool) bool {
 	for _, col := range []struct {
 		*column
 		own any
@@ -59,19 +85,15 @@ func (s *shield) assign(stmt *gorm.Statement, a *clause.Assignment, whole bool) 
 		}
 		switch col.judge(a.Value, col.own) {
 		case same:
-			return nil
 		case empty:
-			if !whole {
-				return ErrImmutable
-			}
-			own, err := col.value(stmt.Context, col.own)
-			a.Value = own
-			return err
+			return whole
 		case foreign:
-			return ErrImmutable
+			// Under a policy that lets the caller write others' rows, a whole struct
+			// names their owner: it cannot be judged, but need not be assigned.
+			return whole && col.column == s.pol.owner && s.pol.writesOthers()
 		}
 	}
-	return nil
+	return true
 }
 
 // scoped reports whether name is one of the columns that say whose a row is.

@@ -38,11 +38,7 @@ func (s *shield) conflictMySQL(stmt *gorm.Statement, c clause.Clause, oc clause.
 		return refuse(ErrUnsupported, "an upsert on MySQL that changes several columns of the owning key")
 	}
 	for i, a := range updates {
-		value := a.Value
-		if done, ok := value.(ifOwn); ok {
-			value = done.value
-		}
-		updates[i].Value = ifOwn{condition{who: s.who, pol: s.pol, table: s.table, write: true}, value, a.Column}
+		updates[i].Value = ifOwn{condition{who: s.who, pol: s.pol, table: s.table, write: true}, a.Value, a.Column}
 	}
 	oc.DoUpdates = updates
 	c.Expression = oc
