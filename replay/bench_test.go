@@ -56,6 +56,7 @@ func BenchmarkLocalFirstUse(b *testing.B) {
 				}
 				_, _ = store.Use(b.Context(), ids.next(), until)
 			}
+			b.ReportMetric(float64(replay.Bytes(store))/float64(n), "B/token")
 		})
 	}
 	b.Run("mutexed bloom/v3 of the same rate", func(b *testing.B) {

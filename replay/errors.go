@@ -28,6 +28,7 @@ var (
 	errClosed      = errors.New("replay: the store is closed")
 	errFull        = errors.New("replay: the store has reached its MaxBytes")
 	errOpen        = errors.New("replay: not tried, the store failed moments ago")
+	errAnswer      = errors.New("replay: the server's answer makes no sense")
 	errReplicas    = errors.New("replay: too few replicas confirmed the write in time")
 )
 

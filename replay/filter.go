@@ -38,11 +38,16 @@ func newSizing(capacity int, rate float64) *sizing {
 	return s
 }
 
-// link returns the size of the n-th filter of a shard's chain. The rates of all
-// links together stay below the rate asked for, however long the chain grows: the
-// squares' reciprocals add up to π²/6.
-func (s *sizing) link(shard, n int) (bits, hashes, capacity uint) {
-	capacity = s.first[shard] << n
+// link returns the size of the n-th filter of a shard's chain, which follows one
+// of the given capacity. It doubles, or makes room at once for as many ids as a
+// shard of a busy window had lately. The rates of all links together stay below
+// the rate asked for, however long the chain grows: the squares' reciprocals add
+// up to π²/6.
+func (s *sizing) link(shard, n int, before, lately uint) (bits, hashes, capacity uint) {
+	capacity = s.first[shard]
+	if n > 0 {
+		capacity = max(2*before, lately)
+	}
 	bits, hashes = bloom.EstimateParameters(capacity, s.rate*6/(math.Pi*math.Pi)/float64((n+1)*(n+1)))
 	return bits, hashes, capacity
 }
@@ -53,24 +58,25 @@ func (s *sizing) link(shard, n int) (bits, hashes, capacity uint) {
 type chain struct {
 	mu    sync.Mutex
 	links []*bloom.BloomFilter
+	cap   uint // of the newest link
 	room  uint // ids the newest link still takes
-	count uint64
-	_     [8]byte // a cache line each
+	count uint // ids in all links
 }
 
-// use adds key and reports whether it was not there. grow makes the next link.
-func (c *chain) use(key []byte, grow func(n int) (*bloom.BloomFilter, uint, error)) (fresh bool, err error) {
+// use adds key and reports whether it was not there. Grow makes
+// the link after n others, of which the last had the given capacity.
+func (c *chain) use(key []byte, grow func(n int, before uint) (*bloom.BloomFilter, uint, error)) (fresh bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.room == 0 {
 		if c.has(key) {
 			return false, nil
 		}
-		f, room, err := grow(len(c.links))
+		f, capacity, err := grow(len(c.links), c.cap)
 		if err != nil {
 			return false, err
 		}
-		c.links, c.room = append(c.links, f), room
+		c.links, c.cap, c.room = append(c.links, f), capacity, capacity
 	}
 	last := len(c.links) - 1
 	for _, f := range c.links[:last] {
@@ -90,6 +96,13 @@ func (c *chain) seen(key []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.has(key)
+}
+
+// size returns how many ids and links the chain has.
+func (c *chain) size() (ids uint, links int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count, len(c.links)
 }
 
 func (c *chain) has(key []byte) bool {

@@ -71,6 +71,29 @@ func (g *Guard) Consume(ctx context.Context, t Token) error {
 	return d.err
 }
 
+// Stats is what a guard keeps in this process: all of it with [Local], else what
+// this instance has accepted itself.
+type Stats struct {
+	// Tokens is the number of ids.
+	Tokens int
+	// Windows is the number of windows they are spread over.
+	Windows int
+	// Bytes is the memory of the filters.
+	Bytes int64
+	// Grown is how many filters were added to those a window began with. It grows
+	// when LocalConfig.Capacity is too small for the traffic, which costs time and
+	// memory but neither exactness nor safety.
+	Grown int
+}
+
+// Stats counts, for a gauge read every now and then.
+func (g *Guard) Stats() Stats {
+	if f, ok := g.store.(*fronted); ok {
+		return f.known.stats()
+	}
+	return g.store.(*local).stats() //nolint:forcetypeassert // New admits only these two
+}
+
 // decision is the outcome for one id. A request passes when err is nil or the
 // verdict is Report.
 type decision struct {

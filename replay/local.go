@@ -65,6 +65,7 @@ type localState struct {
 type window struct {
 	index    int64
 	deadline time.Duration // on the monotonic clock
+	lately   uint          // ids a shard of the busiest other window had when this one was made
 	bytes    atomic.Int64
 	chains   [shards]chain
 }
@@ -124,9 +125,19 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 		return false, err
 	}
 	key, shard := l.mix(&id)
-	return w.chains[shard].use(key[:], func(n int) (*bloom.BloomFilter, uint, error) {
-		return l.grow(w, shard, n)
+	return w.chains[shard].use(key[:], func(n int, before uint) (*bloom.BloomFilter, uint, error) {
+		return l.grow(w, shard, n, before)
 	})
+}
+
+// size returns how many ids a window has and how many links beyond the first of
+// each shard.
+func (w *window) size() (ids uint, grown int) {
+	for i := range w.chains {
+		n, links := w.chains[i].size()
+		ids, grown = ids+n, grown+max(0, links-1)
+	}
+	return ids, grown
 }
 
 // seen reports whether id has been used, without recording anything.
@@ -171,6 +182,10 @@ func (l *local) find(i int64) (*window, error) {
 		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
 	}
 	w := &window{index: i, deadline: l.mono() + left + pad}
+	for _, other := range state.live {
+		ids, _ := other.size()
+		w.lately = max(w.lately, ids/shards)
+	}
 	live := append([]*window{w}, state.live...)
 	slices.SortFunc(live, func(a, b *window) int { return cmp.Compare(b.index, a.index) })
 	l.state.Store(&localState{live: live, gone: state.gone})
@@ -178,8 +193,8 @@ func (l *local) find(i int64) (*window, error) {
 	return w, nil
 }
 
-func (l *local) grow(w *window, shard, n int) (*bloom.BloomFilter, uint, error) {
-	bits, hashes, capacity := l.sizing.link(shard, n)
+func (l *local) grow(w *window, shard, n int, before uint) (*bloom.BloomFilter, uint, error) {
+	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately)
 	size := int64(bits/64+1) * 8
 	if l.bytes.Add(size) > l.maxBytes {
 		l.bytes.Add(-size)
@@ -232,6 +247,16 @@ func (l *local) sweep() {
 	next.gone = next.gone[max(0, len(next.gone)-remembered):]
 	l.state.Store(next)
 	l.arm(next.live)
+}
+
+func (l *local) stats() Stats {
+	live := l.state.Load().live
+	s := Stats{Windows: len(live), Bytes: l.bytes.Load()}
+	for _, w := range live {
+		ids, grown := w.size()
+		s.Tokens, s.Grown = s.Tokens+int(ids), s.Grown+grown
+	}
+	return s
 }
 
 func (l *local) Close() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,7 +146,7 @@ func TestLocalFallbackAcceptsOncePerInstanceThroughAnOutage(t *testing.T) {
 		}
 		return nil
 	})
-	for i, tok := range append(during, before) {
+	for i, tok := range slices.Concat(during, []replay.Token{before}) {
 		if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
 			t.Errorf("token %d after the outage: %v", i, err)
 		}

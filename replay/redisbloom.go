@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -49,5 +50,16 @@ func (s *redisBloom) Use(ctx context.Context, id [16]byte, until time.Time) (fre
 	if ttl == "" {
 		return false, err
 	}
-	return s.decide(ctx, s.prefix+strconv.FormatInt(i, 36), string(id[:]), ttl, s.capacity, s.rate)
+	fresh, err = s.decide(ctx, s.prefix+strconv.FormatInt(i, 36), string(id[:]), ttl, s.capacity, s.rate)
+	if reply, ok := rueidis.IsRedisErr(err); ok && unknownCommand(reply.Error()) {
+		return false, ErrNoBloom
+	}
+	return fresh, err
+}
+
+// unknownCommand recognises a server without the command, told directly or from
+// within a script.
+func unknownCommand(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "unknown") && strings.Contains(text, "command")
 }

@@ -40,16 +40,26 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 	}
 	s.looked.Do(func() { s.work.Go(s.look) })
 	if s.replicas > 0 {
-		fresh, err = s.confirmed(ctx, key, args)
-	} else {
-		// From a script, or with RESP2, the answer is an integer; a server that gives
-		// a RESP3 boolean is understood too.
-		fresh, err = s.script.Exec(ctx, s.client, []string{key}, args).AsBool()
+		return s.confirmed(ctx, key, args)
 	}
-	if reply, ok := rueidis.IsRedisErr(err); ok && unknownCommand(reply.Error()) {
-		return false, ErrNoBloom
+	return yes(s.script.Exec(ctx, s.client, []string{key}, args))
+}
+
+// yes reads the script's answer: an integer, or a boolean where a server gives one
+// with RESP3. Anything else is no answer, and never an acceptance.
+func yes(reply rueidis.RedisResult) (bool, error) {
+	m, err := reply.ToMessage()
+	switch {
+	case err != nil:
+		return false, err
+	case m.IsBool():
+		return m.ToBool()
+	case m.IsInt64():
+		if n, err := m.ToInt64(); err != nil || n == 0 || n == 1 {
+			return n == 1, err
+		}
 	}
-	return fresh, err
+	return false, errAnswer
 }
 
 // confirmed asks on the same connection how many replicas have the write: on
@@ -65,7 +75,7 @@ func (s *server) confirmed(ctx context.Context, key string, args []string) (fres
 			c.B().Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build(),
 			c.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build())
 		var err error
-		if fresh, err = replies[0].AsBool(); err != nil || !fresh {
+		if fresh, err = yes(replies[0]); err != nil || !fresh {
 			return err
 		}
 		confirmed, err := replies[1].AsInt64()
@@ -75,13 +85,6 @@ func (s *server) confirmed(ctx context.Context, key string, args []string) (fres
 		return err
 	})
 	return fresh && err == nil, err
-}
-
-// unknownCommand recognises a server without the command, told directly or from
-// within a script.
-func unknownCommand(text string) bool {
-	text = strings.ToLower(text)
-	return strings.Contains(text, "unknown") && strings.Contains(text, "command")
 }
 
 // look warns, once and in the background, when the server may evict ids before
