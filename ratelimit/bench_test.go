@@ -16,10 +16,6 @@ import (
 	"github.com/ginsec/ginsec/ratelimit"
 )
 
-func never(name string, k ratelimit.Key) ratelimit.Policy {
-	return ratelimit.Policy{Name: name, Limit: 4_000_000_000, Window: time.Minute, Key: k}
-}
-
 func BenchmarkMemoryTake(b *testing.B) {
 	mustTake := func(b *testing.B, l *ratelimit.Limiter, want bool, charges ...ratelimit.Charge) {
 		if r, err := l.Take(b.Context(), charges...); err != nil || r.Allowed != want {
@@ -89,16 +85,6 @@ func BenchmarkMemoryTake(b *testing.B) {
 		})
 	}
 }
-
-// writer is a ResponseWriter without costs of its own.
-type writer struct {
-	header http.Header
-	code   int
-}
-
-func (w *writer) Header() http.Header         { return w.header }
-func (w *writer) WriteHeader(code int)        { w.code = code }
-func (w *writer) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkMiddleware(b *testing.B) {
 	for _, v := range []struct {

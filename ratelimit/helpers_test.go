@@ -116,3 +116,17 @@ func cancelled(t *testing.T) context.Context {
 	cancel()
 	return ctx
 }
+
+func never(name string, k ratelimit.Key) ratelimit.Policy {
+	return ratelimit.Policy{Name: name, Limit: 4_000_000_000, Window: time.Minute, Key: k}
+}
+
+// writer is a ResponseWriter without costs of its own.
+type writer struct {
+	header http.Header
+	code   int
+}
+
+func (w *writer) Header() http.Header         { return w.header }
+func (w *writer) WriteHeader(code int)        { w.code = code }
+func (w *writer) Write(p []byte) (int, error) { return len(p), nil }

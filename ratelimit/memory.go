@@ -46,7 +46,7 @@ func newMemory(maxKeys int, seed maphash.Seed) *memory {
 	}
 	m := &memory{start: time.Now(), hashed: seed, shards: make([]shard, n), shift: uint8(64 - bits.Len(uint(n-1)))}
 	for i := range m.shards {
-		m.shards[i].limit = (maxKeys + n - 1) / n
+		m.shards[i].limit = max(maxKeys/n, 1)
 	}
 	return m
 }
@@ -140,6 +140,9 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 		s.sweep(now)
 		e = s.insert(it.hash, now)
 		e.last = it.stamp
+	}
+	if s.slab.wasteful() {
+		s.compact()
 	}
 	e.push(&s.slab, &it.rule, it.cost)
 	it.remaining -= it.cost

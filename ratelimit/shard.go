@@ -102,6 +102,19 @@ func (s *shard) rebuild(now int64) {
 	}
 }
 
+// compact moves the logs to a slab without holes.
+func (s *shard) compact() {
+	events := make([]event, 0, (len(s.slab.events)-s.slab.freed)*9/8)
+	for i := range s.entries {
+		if e := &s.entries[i]; s.hashes[i] != 0 && e.block != 0 {
+			at := uint32(len(events)) + 1
+			events = append(events, s.slab.ring(e)...)
+			e.block = at
+		}
+	}
+	s.slab = slab{events: events}
+}
+
 // sweep looks at the next few slots for expired keys.
 func (s *shard) sweep(now int64) {
 	for range min(swept, len(s.hashes)) {

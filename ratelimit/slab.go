@@ -5,6 +5,13 @@ package ratelimit
 type slab struct {
 	events []event
 	free   [8]uint32 // by class; a block's offset plus one
+	freed  int       // events in free blocks
+}
+
+// wasteful reports whether the slab is about to grow although much of it is free,
+// in blocks of the wrong sizes.
+func (s *slab) wasteful() bool {
+	return cap(s.events)-len(s.events) < 256 && s.freed*4 > len(s.events)
 }
 
 // ring returns the events of e: a power of two of them, used as a ring.
@@ -36,6 +43,7 @@ func (s *slab) grow(e *entry) []event {
 func (s *slab) take(class uint8) uint32 {
 	if block := s.free[class]; block != 0 {
 		s.free[class] = uint32(s.events[block-1])
+		s.freed -= 4 << class
 		return block
 	}
 	block := uint32(len(s.events)) + 1
@@ -50,5 +58,6 @@ func (s *slab) release(e *entry) {
 	}
 	s.events[e.block-1] = event(s.free[e.class])
 	s.free[e.class] = e.block
+	s.freed += 4 << e.class
 	e.block = 0
 }
