@@ -3,6 +3,7 @@ package chain_test
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,6 +14,7 @@ import (
 	"github.com/ginsec/ginsec/auth"
 	"github.com/ginsec/ginsec/bench/internal/issuer"
 	"github.com/ginsec/ginsec/binding"
+	"github.com/ginsec/ginsec/egress"
 	"github.com/ginsec/ginsec/ratelimit"
 	"github.com/ginsec/ginsec/scope"
 )
@@ -26,6 +28,7 @@ func suiteConfig(e *env, remember bool) ginsec.Config {
 		TenantClaim: "tenant",
 		JWKS:        auth.JWKSConfig{InsecureAllowLoopback: true},
 	}}
+	cfg.Egress.AllowAddrPorts = []netip.AddrPort{e.targetAddr()}
 	if !remember {
 		cfg.Auth.Cache.Entries = -1
 	}
@@ -63,13 +66,16 @@ func mountSuite(r *gin.Engine, e *env, cfg ginsec.Config, closeRedis func()) (fu
 		return closer, err
 	}
 	r.Use(s.Middleware())
-	h := owned{e.db}
-	routes{json: ok, bind: h.bind, order: h.order, quote: h.quote, once: h.bind}.register(r, ginsec.Once())
+	h := owned{e.db, e.target}
+	routes{json: ok, bind: h.bind, order: h.order, quote: h.quote, once: h.bind, six: h.six}.register(r, ginsec.Once())
 	return closer, nil
 }
 
 // owned are the handlers as the documentation writes them.
-type owned struct{ db *gorm.DB }
+type owned struct {
+	db     *gorm.DB
+	target string
+}
 
 func (h owned) bind(c *gin.Context) {
 	if _, err := binding.JSON[quote](c); err != nil {
@@ -100,6 +106,17 @@ func (h owned) quote(c *gin.Context) {
 		return
 	}
 	if o, found := h.read(c); found {
+		c.JSON(http.StatusOK, o.quoted(&q))
+	}
+}
+
+func (h owned) six(c *gin.Context) {
+	q, err := binding.JSON[quote](c)
+	if err != nil {
+		binding.Abort(c, err)
+		return
+	}
+	if o, found := h.read(c); found && call(c, egress.From(c).HTTP(), h.target) {
 		c.JSON(http.StatusOK, o.quoted(&q))
 	}
 }

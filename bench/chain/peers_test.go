@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
+	"code.dny.dev/ssrf"
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/gin-gonic/gin"
 	ginbinding "github.com/gin-gonic/gin/binding"
@@ -54,7 +57,7 @@ func mountPeer(r *gin.Engine, e *env, auth peers.Auth, closer func()) (func(), e
 		auth.Handler,
 		ululegin.NewMiddleware(limit("user"), ululegin.WithKeyGetter(func(c *gin.Context) string { return auth.User(c).Subject })),
 	)
-	h := byHand{db: e.db, user: auth.User}
+	h := byHand{db: e.db, user: auth.User, client: guardedClient(e), target: e.target}
 	var mu sync.Mutex
 	seen := bloom.NewWithEstimates(1_000_000, 1e-6)
 	once := func(c *gin.Context) {
@@ -66,8 +69,19 @@ func mountPeer(r *gin.Engine, e *env, auth peers.Auth, closer func()) (func(), e
 			c.AbortWithStatusJSON(http.StatusUnauthorized, gin.H{"error": "replayed"})
 		}
 	}
-	routes{json: ok, bind: h.bind, order: h.order, quote: h.quote, once: h.bind}.register(r, once)
-	return func() { closer(); stop() }, nil
+	routes{json: ok, bind: h.bind, order: h.order, quote: h.quote, once: h.bind, six: h.six}.register(r, once)
+	return func() {
+		closer()
+		stop()
+		h.client.CloseIdleConnections()
+	}, nil
+}
+
+// guardedClient is the ssrf library's guard in the dialer of a client.
+func guardedClient(e *env) *http.Client {
+	at := e.targetAddr()
+	guard := ssrf.New(ssrf.WithAllowedV4Prefixes(netip.PrefixFrom(at.Addr(), 32)), ssrf.WithPorts(at.Port()))
+	return &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Control: guard.Safe}).DialContext}}
 }
 
 func ululeLimiter(e *env) (limit func(prefix string) *ulule.Limiter, stop func(), err error) {
@@ -91,6 +105,9 @@ func ululeLimiter(e *env) (limit func(prefix string) *ulule.Limiter, stop func()
 type byHand struct {
 	db   *gorm.DB
 	user func(*gin.Context) peers.User
+
+	client *http.Client
+	target string
 }
 
 func fail(c *gin.Context, status int) {
@@ -151,6 +168,17 @@ func (h byHand) quote(c *gin.Context) {
 		return
 	}
 	if o, found := h.read(c); found {
+		c.JSON(http.StatusOK, o.quoted(&q))
+	}
+}
+
+func (h byHand) six(c *gin.Context) {
+	var q quote
+	if err := decodeStrictly(c, &q); err != nil {
+		fail(c, http.StatusBadRequest)
+		return
+	}
+	if o, found := h.read(c); found && call(c, h.client, h.target) {
 		c.JSON(http.StatusOK, o.quoted(&q))
 	}
 }

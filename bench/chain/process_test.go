@@ -80,7 +80,8 @@ func parallel(b *testing.B, h http.Handler, r route, headers []string) {
 }
 
 // BenchmarkFresh is a token that was never seen before on every request: nothing
-// that was remembered helps. Once is the route for one-time tokens.
+// that was remembered helps. Once is the route for one-time tokens; six is all six
+// controls: token, replay, limits, strict body, owned row, guarded outbound call.
 func BenchmarkFresh(b *testing.B) {
 	e := newTestEnv(b)
 	var headers []string
@@ -90,6 +91,7 @@ func BenchmarkFresh(b *testing.B) {
 	for _, r := range []route{
 		{"json", http.MethodGet, jsonPath, nil},
 		{"once", http.MethodPost, oncePath, goodBody},
+		{"six", http.MethodPost, sixPath + ownID, goodBody},
 	} {
 		for _, s := range all() {
 			if s.name == "ginsec/no-token-cache" {

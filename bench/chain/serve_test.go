@@ -16,6 +16,9 @@ import (
 // measured over the wire runs alone in its process.
 const serveVariable = "GINSEC_BENCH_SERVE"
 
+// redisVariable is the address of the server that the stack counts in, if any.
+const redisVariable = "GINSEC_BENCH_REDIS"
+
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	if name := os.Getenv(serveVariable); name != "" {
@@ -38,6 +41,7 @@ func serve(name string) error {
 		return err
 	}
 	defer closer()
+	e.redis = os.Getenv(redisVariable)
 	for _, s := range all() {
 		if s.name != name {
 			continue

@@ -94,7 +94,7 @@ func mustJSON(v any) []byte {
 }
 
 // routes are registered by every stack.
-type routes struct{ json, bind, order, quote, once gin.HandlerFunc }
+type routes struct{ json, bind, order, quote, once, six gin.HandlerFunc }
 
 // The routes' paths.
 const (
@@ -103,6 +103,7 @@ const (
 	orderPath = "/orders/"
 	quotePath = "/quotes/"
 	oncePath  = "/once"
+	sixPath   = "/six/"
 )
 
 func (h routes) register(r *gin.Engine, once ...gin.HandlerFunc) {
@@ -111,6 +112,7 @@ func (h routes) register(r *gin.Engine, once ...gin.HandlerFunc) {
 	r.GET(orderPath+":id", h.order)
 	r.POST(quotePath+":id", h.quote)
 	r.POST(oncePath, append(once, h.once)...)
+	r.POST(sixPath+":id", append(once, h.six)...)
 }
 
 func ok(c *gin.Context) { c.JSON(http.StatusOK, answer{OK: true}) }
@@ -121,6 +123,19 @@ func (o *order) quoted(q *quote) total {
 		n += l.Quantity
 	}
 	return total{o.ID, o.Price * int64(n)}
+}
+
+// call tells the target, as a webhook would be.
+func call(c *gin.Context, client *http.Client, target string) bool {
+	req, err := http.NewRequestWithContext(c.Request.Context(), http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusNoContent
 }
 
 // mountBare is the application's own work and nothing else: a loose decode, an
@@ -145,8 +160,16 @@ func mountBare(r *gin.Engine, e *env) (func(), error) {
 			ok(c)
 		}
 	}
+	client := &http.Client{Transport: &http.Transport{}}
 	routes{
 		json: ok, bind: bind, once: bind,
+		six: func(c *gin.Context) {
+			if q, good := decode(c); good {
+				if o, found := read(c); found && call(c, client, e.target) {
+					c.JSON(http.StatusOK, o.quoted(&q))
+				}
+			}
+		},
 		order: func(c *gin.Context) {
 			if o, found := read(c); found {
 				c.JSON(http.StatusOK, o)
@@ -160,5 +183,5 @@ func mountBare(r *gin.Engine, e *env) (func(), error) {
 			}
 		},
 	}.register(r)
-	return func() {}, nil
+	return client.CloseIdleConnections, nil
 }

@@ -6,6 +6,9 @@ package chain_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
@@ -20,6 +23,7 @@ type env struct {
 	issuer *issuer.Issuer
 	db     *gorm.DB
 	redis  string // the address of a server, for the stacks that use one
+	target string // the URL of a server that requests call
 }
 
 // stack is one way to build the same service.
@@ -50,8 +54,19 @@ func newEnv(ctx context.Context) (*env, func(), error) {
 	if err := fill(db); err != nil {
 		return nil, nil, err
 	}
-	i := issuer.New()
-	return &env{Context: ctx, issuer: i, db: db}, i.Close, nil
+	i, target := issuer.New(), httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	closer := func() {
+		target.Close()
+		i.Close()
+	}
+	return &env{Context: ctx, issuer: i, db: db, target: target.URL}, closer, nil
+}
+
+// targetAddr is where the target listens: the one place inside that may be called.
+func (e *env) targetAddr() netip.AddrPort {
+	return netip.MustParseAddrPort(strings.TrimPrefix(e.target, "http://"))
 }
 
 // build makes an engine of s.

@@ -58,7 +58,7 @@ func verdicts(t *testing.T, e *env) []verdict {
 		}
 		return out
 	}
-	good, once := e.issuer.Token("RS256"), e.issuer.Token("RS256")
+	good, once, six := e.issuer.Token("RS256"), e.issuer.Token("RS256"), e.issuer.Token("RS256")
 	unknown := append([]byte(`{"role":"admin",`), goodBody[1:]...)
 	const get, post = http.MethodGet, http.MethodPost
 	return []verdict{
@@ -82,6 +82,8 @@ func verdicts(t *testing.T, e *env) []verdict {
 		{"a quote of somebody else's row", post, quotePath + foreignID, good, goodBody, 404},
 		{"a one-time token", post, oncePath, once, goodBody, 200},
 		{"the one-time token again", post, oncePath, once, goodBody, 401},
+		{"all six controls", post, sixPath + ownID, six, goodBody, 200},
+		{"all six controls, the token again", post, sixPath + ownID, six, goodBody, 401},
 	}
 }
 

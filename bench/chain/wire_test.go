@@ -15,6 +15,7 @@ import (
 
 	"github.com/ginsec/ginsec/bench/internal/issuer"
 	"github.com/ginsec/ginsec/bench/internal/meter"
+	"github.com/ginsec/ginsec/bench/internal/redis"
 )
 
 // wireVariable says for how many seconds wrk loads each route; unset means that
@@ -58,9 +59,31 @@ func BenchmarkWire(b *testing.B) {
 	for _, server := range servers {
 		server.stop()
 	}
+	loadRedis(b, wrk, seconds, token)
 }
 
-func (s *served) measure(b *testing.B, wrk string, seconds int, r route, token string) {
+// loadRedis is the first route with its limits counted in Redis.
+func loadRedis(b *testing.B, wrk string, seconds int, token string) {
+	b.Helper()
+	server := redis.Start(b)
+	b.Setenv(redisVariable, server.Addr)
+	servers := map[string]*served{}
+	for _, s := range remote() {
+		servers[s.name] = startServer(b, s.name)
+	}
+	for _, s := range remote() {
+		b.Run("json-redis/"+s.name, func(b *testing.B) {
+			before := server.Scripts()
+			requests := servers[s.name].measure(b, wrk, seconds, plain()[0], token)
+			if s.name == "ginsec" { // the others have nothing to fall back on
+				b.ReportMetric(max(0, 1-(server.Scripts()-before)/requests), "local-share")
+			}
+		})
+		servers[s.name].stop()
+	}
+}
+
+func (s *served) measure(b *testing.B, wrk string, seconds int, r route, token string) (requests float64) {
 	b.Helper()
 	s.warm(b, r, token)
 	before := s.cpu(b)
@@ -72,6 +95,7 @@ func (s *served) measure(b *testing.B, wrk string, seconds int, r route, token s
 	b.ReportMetric(used/got.requests, "server-ns/req")
 	b.ReportMetric(got.p50, "p50-ns")
 	b.ReportMetric(got.p99, "p99-ns")
+	return got.requests
 }
 
 // shareFixture makes sure that the servers have the keys that sign here.
