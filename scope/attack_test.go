@@ -259,3 +259,8 @@ func try(a attack, e *env) (result any) {
 	result, _ = a.run(e)
 	return result
 }
+
+func toJSON(v any) []byte {
+	b, _ := json.Marshal(v)
+	return b
+}

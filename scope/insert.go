@@ -90,6 +90,8 @@ func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statemen
 	c.Build(b)
 }
 
+var errNested = refuse(ErrUnsupported, "nested writes need scope.Guard")
+
 // insert stamps or refuses the rows about to be stored.
 func (s *shield) insert(stmt *gorm.Statement) error {
 	if i, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok {
@@ -107,6 +109,9 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 	}
 	if len(values.Values) == 0 {
 		values.Values = make([][]any, 1)
+	}
+	if s.guard == nil && nested(stmt) {
+		return errNested
 	}
 	if s.guard != nil {
 		for _, row := range values.Values {

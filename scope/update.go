@@ -21,6 +21,9 @@ func (s *shield) update(stmt *gorm.Statement) error {
 	if !ok {
 		return refuse(ErrUnsupported, "an UPDATE without assignments")
 	}
+	if s.guard == nil && nested(stmt) {
+		return errNested
+	}
 	if s.guard != nil {
 		if err := s.guard.assignments(stmt, set); err != nil {
 			return err
