@@ -125,12 +125,13 @@ func TestMetadataIsAskedAgainWhenItsKeysMove(t *testing.T) {
 	t.Parallel()
 	o := &origin{iss: newIssuer(t, "ES256")}
 	synctest.Test(t, func(t *testing.T) {
-		place := "/old"
+		var place atomic.Value
+		place.Store("/old")
 		o.set(func(r *http.Request) (*http.Response, error) {
 			switch r.URL.Path {
 			case "/.well-known/openid-configuration":
-				return reply(200, []byte(fmt.Sprintf(`{"issuer":%q,"jwks_uri":"%s%s"}`, o.iss.URL(), o.iss.URL(), place))), nil
-			case place:
+				return reply(200, []byte(fmt.Sprintf(`{"issuer":%q,"jwks_uri":"%s%s"}`, o.iss.URL(), o.iss.URL(), place.Load()))), nil
+			case place.Load():
 				return reply(200, o.iss.JWKS()), nil
 			default:
 				return reply(404, nil), nil
@@ -145,7 +146,7 @@ func TestMetadataIsAskedAgainWhenItsKeysMove(t *testing.T) {
 		defer v.Close()
 		synctest.Wait()
 		o.expect(t, "before", v, mint(t, o.iss, nil), 200)
-		place = "/new"
+		place.Store("/new")
 		if _, err := o.iss.Rotate(); err != nil {
 			t.Fatal(err)
 		}
