@@ -68,7 +68,7 @@ func (g *gate) surround(d *batch) bool {
 		return false
 	}
 	anonymous := d.principal() == nil
-	late := func(p *policy) bool { return !p.early && !(anonymous && p.personal) }
+	late := func(p *policy) bool { return !p.early && (!anonymous || !p.personal) }
 	return g.resolve(d, late) && g.charge(d)
 }
 

@@ -18,6 +18,7 @@ import (
 
 func BenchmarkMemoryTake(b *testing.B) {
 	mustTake := func(b *testing.B, l *ratelimit.Limiter, want bool, charges ...ratelimit.Charge) {
+		b.Helper()
 		if r, err := l.Take(b.Context(), charges...); err != nil || r.Allowed != want {
 			b.Fatal(r, err)
 		}

@@ -12,14 +12,13 @@ func TestABurstAdmitsExactlyTheLimit(t *testing.T) {
 	for name, store := range map[string]func(t *testing.T) ratelimit.Store{
 		"memory": func(*testing.T) ratelimit.Store { return nil },
 		"redis": func(t *testing.T) ratelimit.Store {
+			t.Helper()
 			return redisStore(t, redisClient(t, testserver.Redis(t).Addr))
 		},
 		"redis cluster": func(t *testing.T) ratelimit.Store {
-			var addrs []string
-			for _, n := range testserver.RedisCluster(t) {
-				addrs = append(addrs, n.Addr)
-			}
-			return redisStore(t, redisClient(t, addrs...))
+			t.Helper()
+			_, client := cluster(t)
+			return redisStore(t, client)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

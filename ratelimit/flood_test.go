@@ -24,7 +24,7 @@ func heap() uint64 {
 }
 
 // GINSEC_TEST_SOAK=1 makes it ten million keys.
-func TestAFloodOfNewKeysNeitherFillsTheMemoryNorFreesAnybody(t *testing.T) {
+func TestAFloodOfNewKeysNeitherFillsTheMemoryNorFreesAnybody(t *testing.T) { //nolint:paralleltest // others would be measured, too
 	keys := 1_000_000
 	if os.Getenv("GINSEC_TEST_SOAK") != "" {
 		keys = 10_000_000
@@ -128,7 +128,7 @@ func TestManyPoliciesInAFullStoreStayBounded(t *testing.T) {
 	})
 }
 
-func TestALogTakesLittleMemory(t *testing.T) {
+func TestALogTakesLittleMemory(t *testing.T) { //nolint:paralleltest // others would be measured, too
 	for _, v := range []struct{ events, most int }{{1, 100}, {10, 260}} {
 		before := heap()
 		store, err := ratelimit.Memory(ratelimit.MemoryConfig{MaxKeys: 2_000_000})
@@ -154,7 +154,7 @@ func TestALogTakesLittleMemory(t *testing.T) {
 	}
 }
 
-func TestTakeAllocatesNothing(t *testing.T) {
+func TestTakeAllocatesNothing(t *testing.T) { //nolint:paralleltest // others would be measured, too
 	l := newLimiter(t, ratelimit.Config{})
 	p := policy(t, "p: 1000/1h by user")
 	ctx, c := t.Context(), charge(p, "k")

@@ -28,6 +28,7 @@ func FuzzLog(f *testing.F) {
 }
 
 func fuzzLog(t *testing.T, limit int64, window time.Duration, ops []byte) {
+	t.Helper()
 	l := newLimiter(t, ratelimit.Config{})
 	p := ratelimit.Policy{Name: "p", Limit: limit, Window: window, Key: ratelimit.ByUser()}
 	log := &naive{limit: limit, window: int64(window)}

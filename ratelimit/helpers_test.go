@@ -112,6 +112,7 @@ const aWhile = 20 * time.Second
 
 // cancelled returns a context that has ended.
 func cancelled(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx

@@ -62,6 +62,7 @@ var limits = []int64{1, 7, 100, 128, 129, 1000, 10_000}
 // attack charges one anchor unit, waits for most of the window, and then takes
 // whatever it gets until three windows have passed.
 func attack(t *testing.T, l *ratelimit.Limiter, p ratelimit.Policy, step func() time.Duration) *history {
+	t.Helper()
 	h := &history{}
 	take := func(cost int64) {
 		from := time.Now()

@@ -264,6 +264,7 @@ func TestTwoProcessesAdmitExactlyTheLimit(t *testing.T) {
 }
 
 func burst(t *testing.T, client rueidis.Client) int {
+	t.Helper()
 	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, client), Timeout: 5 * time.Second, OnStoreFailure: "deny"})
 	p := policy(t, "p: 100/1h by user")
 	return together(64, 50, func() bool {
