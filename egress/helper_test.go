@@ -126,3 +126,18 @@ const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // checkFunc is the judgement at the socket, as a stub dialer gets it.
 type checkFunc = func(ctx context.Context, network, address string, conn syscall.RawConn) error
+
+func (b byPort) dial(ctx context.Context, network string, to netip.AddrPort, check checkFunc) (net.Conn, error) {
+	if err := check(ctx, network, to.String(), nil); err != nil {
+		return nil, err
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", b[to.Port()])
+}
+
+func addrPorts(list ...string) []netip.AddrPort {
+	out := make([]netip.AddrPort, len(list))
+	for i, p := range list {
+		out[i] = netip.MustParseAddrPort(p)
+	}
+	return out
+}
