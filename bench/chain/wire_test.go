@@ -22,6 +22,9 @@ import (
 // nothing is measured over the wire.
 const wireVariable = "GINSEC_BENCH_WIRE"
 
+// warmRequests come before the load.
+const warmRequests = 50
+
 // connections is how many wrk keeps open.
 const connections = 32
 
@@ -76,7 +79,7 @@ func loadRedis(b *testing.B, wrk string, seconds int, token string) {
 			before := server.Scripts()
 			requests := servers[s.name].measure(b, wrk, seconds, plain()[0], token)
 			if s.name == "ginsec" { // the others have nothing to fall back on
-				b.ReportMetric(max(0, 1-(server.Scripts()-before)/requests), "local-share")
+				b.ReportMetric(max(0, 1-(server.Scripts()-before-warmRequests)/requests), "local-share")
 			}
 		})
 		servers[s.name].stop()
@@ -168,7 +171,7 @@ func (s *served) cpu(b *testing.B) float64 {
 // comes back.
 func (s *served) warm(b *testing.B, r route, token string) {
 	b.Helper()
-	for range 50 {
+	for range warmRequests {
 		req, err := http.NewRequestWithContext(b.Context(), r.method, "http://"+s.addr+r.path, strings.NewReader(string(r.body)))
 		if err != nil {
 			b.Fatal(err)

@@ -46,7 +46,7 @@ func middlewares() []middleware {
 			}
 		}},
 		{"peer/httprate", func(_ testing.TB, limit int64) gin.HandlerFunc {
-			wrap := httprate.LimitByIP(int(limit), time.Minute)
+			wrap := httprate.LimitBy(int(limit), time.Minute, httprate.KeyByIP)
 			var inner http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				r.Context().Value(ginKey{}).(*gin.Context).Next()
 			})

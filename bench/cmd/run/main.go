@@ -103,7 +103,7 @@ func finish(ctx context.Context, o options, r *report.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(out, []byte(r.Markdown(machine)), 0o644); err != nil { //nolint:gosec // a public document
+	if err := os.WriteFile(out, []byte(r.Markdown(machine)), 0o644); err != nil {
 		return err
 	}
 	return r.Plots(filepath.Join(filepath.Dir(out), "plots"))

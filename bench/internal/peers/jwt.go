@@ -70,7 +70,7 @@ func GinJWT(ctx context.Context, i *issuer.Issuer) Auth {
 		Name:    "gin-jwt",
 		Handler: mw.MiddlewareFunc(),
 		User: func(c *gin.Context) User {
-			m := jwt.MapClaims(ginjwt.ExtractClaims(c))
+			m := ginjwt.ExtractClaims(c)
 			return User{text(m, "sub"), text(m, "tenant"), text(m, "jti")}
 		},
 	}

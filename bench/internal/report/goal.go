@@ -18,8 +18,9 @@ func atMost(area, text string, want float64, unit string, got func(*Report) (flo
 	return goal{area, text, true, want, unit, got}
 }
 
-func atLeast(area, text string, want float64, unit string, got func(*Report) (float64, bool)) goal {
-	return goal{area, text, false, want, unit, got}
+// atLeast is a ratio that should be high.
+func atLeast(area, text string, want float64, got func(*Report) (float64, bool)) goal {
+	return goal{area, text, false, want, "×", got}
 }
 
 // value is the median of a line.

@@ -25,11 +25,11 @@ func chainGoals() []goal {
 		{"json", "auth and two limits"}, {"bind", "and a strict body"}, {"order", "auth, limits and an owned row"}, {"quote", "all together"},
 	} {
 		at := "wire/Wire/" + route.name
-		all = append(all, atLeast("chain", "requests/s of bare gin through wrk: "+route.text, 0.85, "×", ratio(at+"/ginsec", at+"/bare", rate)))
+		all = append(all, atLeast("chain", "requests/s of bare gin through wrk: "+route.text, 0.85, ratio(at+"/ginsec", at+"/bare", rate)))
 	}
 	return append(all,
-		atLeast("chain", "requests/s of gin-jwt + keyfunc + ulule through wrk: auth and two limits", 4.5, "×", ratio("wire/Wire/json/ginsec", "wire/Wire/json"+ginJWT, rate)),
-		atLeast("chain", "requests/s of auth0 + ulule through wrk: auth and two limits", 7.5, "×", ratio("wire/Wire/json/ginsec", "wire/Wire/json"+auth0, rate)),
+		atLeast("chain", "requests/s of gin-jwt + keyfunc + ulule through wrk: auth and two limits", 4.5, ratio("wire/Wire/json/ginsec", "wire/Wire/json"+ginJWT, rate)),
+		atLeast("chain", "requests/s of auth0 + ulule through wrk: auth and two limits", 7.5, ratio("wire/Wire/json/ginsec", "wire/Wire/json"+auth0, rate)),
 		atMost("chain", "over bare gin in process: auth and two limits", 1.3, "µs", over("chain/Process/json/ginsec", "chain/Process/json/bare", cpu, 1e-3)),
 		atMost("chain", "allocations over bare gin: auth and two limits", 6, "", over("chain/Process/json/ginsec", "chain/Process/json/bare", allocs, 1)),
 		atMost("chain", "a fresh token each request, of golang-jwt + keyfunc + ulule: auth and two limits", 1.0, "×", ratio("chain/Fresh/json/ginsec", "chain/Fresh/json"+byHand, cpu)),
@@ -66,9 +66,9 @@ func limitGoals() []goal {
 		atMost("ratelimit", "memory store of sethvargo, one key", 0.7, "×", ratio("ratelimit/OneKey/ginsec", "ratelimit/OneKey/peer/sethvargo", cpu)),
 		atMost("ratelimit", "allocations of the memory store", 0, "", value("ratelimit/OneKey/ginsec", allocs)),
 		atMost("ratelimit", "gin middleware with headers of ulule's, both over bare gin", 0.4, "×", overRatio("ratelimit/Middleware/ginsec", "ratelimit/Middleware/peer/ulule", "ratelimit/Middleware/bare", cpu)),
-		atLeast("ratelimit", "Redis calls/s of redis_rate, 64 callers", 1.5, "×", ratio("ratelimit/Redis/peer/redis_rate", "ratelimit/Redis/ginsec", wall)),
-		atLeast("ratelimit", "Redis calls/s of ulule, 64 callers", 1.5, "×", ratio("ratelimit/Redis/peer/ulule", "ratelimit/Redis/ginsec", wall)),
-		atLeast("ratelimit", "three limits in one call of three redis_rate calls, 64 callers", 2.2, "×", ratio("ratelimit/RedisThreeLimits/peer/redis_rate", "ratelimit/RedisThreeLimits/ginsec", wall)),
+		atLeast("ratelimit", "Redis calls/s of redis_rate, 64 callers", 1.5, ratio("ratelimit/Redis/peer/redis_rate", "ratelimit/Redis/ginsec", wall)),
+		atLeast("ratelimit", "Redis calls/s of ulule, 64 callers", 1.5, ratio("ratelimit/Redis/peer/ulule", "ratelimit/Redis/ginsec", wall)),
+		atLeast("ratelimit", "three limits in one call of three redis_rate calls, 64 callers", 2.2, ratio("ratelimit/RedisThreeLimits/peer/redis_rate", "ratelimit/RedisThreeLimits/ginsec", wall)),
 		atMost("ratelimit", "bytes per key in Redis at 100 events", 1126, "B", value("ratelimit/RedisBytesPerKey/ginsec", "B/key")),
 	}
 }
@@ -79,7 +79,7 @@ func replayGoals() []goal {
 		atMost("replay", "allocations of Local", 1, "", value("replay/LocalFresh/ginsec", allocs)),
 		atMost("replay", "bytes per token of Local at 10 million", 13, "B", value("growth/Tokens/default/10000000", "B/token")),
 		atMost("replay", "bytes per token in Redis", 10, "B", value("replay/RedisBytes/ginsec", "B/token")),
-		atLeast("replay", "Redis calls/s of SET NX PX, 64 callers", 0.7, "×", ratio("replay/Redis/peer/set-nx-px", "replay/Redis/ginsec", wall)),
+		atLeast("replay", "Redis calls/s of SET NX PX, 64 callers", 0.7, ratio("replay/Redis/peer/set-nx-px", "replay/Redis/ginsec", wall)),
 		atMost("replay", "acceptances of a token that 16 callers bring at once (Redis)", 1, "", value("replay/DoubleAcceptance/ginsec", "accepted/token")),
 	}
 }
@@ -117,6 +117,6 @@ func egressGoals() []goal {
 		atMost("egress", "Public, IPv6", 30, "ns", value("egress/Public/v6/ginsec", cpu)),
 		atMost("egress", "allocations of Public", 0, "", worst(value("egress/Public/v4/ginsec", allocs), value("egress/Public/v6/ginsec", allocs))),
 		atMost("egress", "processor time of a dial, of a bare dialer", 1.15, "×", ratio("egress/Dial/ginsec", "egress/Dial/bare", cpu)),
-		atLeast("egress", "throughput on an open connection, of a bare client (by processor time)", 0.93, "×", ratio("egress/KeepAlive/bare", "egress/KeepAlive/ginsec", cpu)),
+		atLeast("egress", "throughput on an open connection, of a bare client (by processor time)", 0.93, ratio("egress/KeepAlive/bare", "egress/KeepAlive/ginsec", cpu)),
 	}
 }

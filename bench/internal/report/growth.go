@@ -129,11 +129,11 @@ func (r *Report) Plots(dir string) error {
 		if len(variants) == 0 {
 			continue
 		}
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // public documents
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 		path := filepath.Join(dir, strings.ToLower(c.name)+".svg")
-		if err := os.WriteFile(path, []byte(plot(c, variants, all)), 0o644); err != nil { //nolint:gosec // a public document
+		if err := os.WriteFile(path, []byte(plot(c, variants, all)), 0o644); err != nil {
 			return err
 		}
 	}

@@ -67,8 +67,8 @@ func NewRequest(method, target string, payload []byte) *Request {
 		Body:   http.NoBody,
 	}
 	if payload != nil {
-		r.Request.Header["Content-Type"] = []string{"application/json"}
-		r.Request.ContentLength = int64(len(payload))
+		r.Header["Content-Type"] = []string{"application/json"}
+		r.ContentLength = int64(len(payload))
 	}
 	return r
 }
@@ -76,14 +76,14 @@ func NewRequest(method, target string, payload []byte) *Request {
 // Authorize sets the Authorization header without allocating.
 func (r *Request) Authorize(header string) {
 	r.auth[0] = header
-	r.Request.Header["Authorization"] = r.auth
+	r.Header["Authorization"] = r.auth
 }
 
 // Rewind returns the request ready to be sent again.
 func (r *Request) Rewind() *http.Request {
 	if r.raw != nil {
 		r.body.Reset(r.raw)
-		r.Request.Body = &r.body
+		r.Body = &r.body
 	}
 	return r.Request
 }
