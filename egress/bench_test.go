@@ -75,7 +75,7 @@ func bare() *http.Client {
 
 func BenchmarkKeepAlive(b *testing.B) {
 	server := httptest.NewServer(says("hello"))
-	defer server.Close()
+	b.Cleanup(server.Close)
 	for name, c := range map[string]*http.Client{
 		"bare":    bare(),
 		"guarded": newClient(b, egresstest.Open(egress.Policy{}, server.URL)).HTTP(),

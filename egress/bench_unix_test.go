@@ -57,7 +57,7 @@ func against(b *testing.B, bare, guarded func()) {
 
 func BenchmarkAgainstBareKeepAlive(b *testing.B) {
 	server := httptest.NewServer(says("hello"))
-	defer server.Close()
+	b.Cleanup(server.Close)
 	fetch := func(c *http.Client) func() {
 		return func() {
 			resp, err := c.Get(server.URL)

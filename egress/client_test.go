@@ -79,7 +79,7 @@ func TestOnlyTheOpenedServerIsReached(t *testing.T) {
 func TestWithoutAClientEverythingIsRefused(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(says("x"))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	address := server.Listener.Addr().String()
 	closed := newClient(t, egresstest.Open(egress.Policy{}, server.URL))
 	if err := errors.Join(closed.Close(), closed.Close()); err != nil {

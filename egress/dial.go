@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -49,7 +50,9 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 		if !c.reports(refused) {
 			return nil, refused
 		}
-		c.record(ctx, time.Now(), refused)
+		if reported, ok := ctx.Value(reportKey{}).(*atomic.Bool); !ok || reported.CompareAndSwap(false, true) {
+			c.record(ctx, time.Now(), refused)
+		}
 		return (&net.Dialer{Timeout: c.rules.DialTimeout}).DialContext(ctx, network, address)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.rules.DialTimeout)

@@ -58,11 +58,15 @@ func (c *Client) reports(e *Error) bool {
 	return e.Kind == kindBlocked || e.Kind == kindRedirect
 }
 
+// reportKey finds, in a dial's context, the mark that its exchange was reported.
+type reportKey struct{}
+
 // reportsBody reports a body over the limit once and says whether it may pass.
 func (c *Client) reportsBody(x *exchange, tooLarge *Error) bool {
 	if !c.rules.ReportOnly {
 		return false
 	}
+	x.reported.Store(true)
 	c.record(x.req.Context(), x.start, tooLarge)
 	return true
 }

@@ -3,6 +3,8 @@ package egress_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -141,3 +143,9 @@ func addrPorts(list ...string) []netip.AddrPort {
 	}
 	return out
 }
+
+// quiet keeps a server from logging the failures a test provokes.
+func quiet(server *httptest.Server) { server.Config.ErrorLog = log.New(io.Discard, "", 0) }
+
+// keepAlive stands for any ControlContext a program may already have.
+func keepAlive(context.Context, string, string, syscall.RawConn) error { return nil }

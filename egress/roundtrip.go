@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,7 @@ type roundTripper struct {
 
 // RoundTrip judges req, sends it and bounds the answer.
 func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchange{c: rt.c, req: req, follows: rt.follows, start: time.Now()}
+	x := &exchange{c: rt.c, req: req, follows: rt.follows, start: time.Now()}
 	resp, failure := x.run()
 	if failure != nil {
 		if !x.sent && req.Body != nil {
@@ -27,7 +28,9 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		rt.c.record(req.Context(), x.start, failure)
 		return nil, failure
 	}
-	rt.c.record(req.Context(), x.start, nil)
+	if !x.reported.Load() {
+		rt.c.record(req.Context(), x.start, nil)
+	}
 	return resp, nil
 }
 
@@ -44,10 +47,12 @@ type exchange struct {
 	crossed bool
 	strip   bool
 	sent    bool
-	ctx     context.Context //nolint:containedctx // the exchange's own, ended by the watch
-	end     context.CancelCauseFunc
-	stage   stage
-	trace   httptrace.ClientTrace
+
+	reported atomic.Bool     // in report-only mode: something was refused in word
+	ctx      context.Context //nolint:containedctx // the exchange's own, ended by the watch
+	end      context.CancelCauseFunc
+	stage    stage
+	trace    httptrace.ClientTrace
 }
 
 func (x *exchange) run() (*http.Response, *Error) {
@@ -60,6 +65,7 @@ func (x *exchange) run() (*http.Response, *Error) {
 			return nil, refused
 		}
 		refused.Hop = x.hop
+		x.reported.Store(true)
 		x.c.record(x.req.Context(), x.start, refused)
 		return x.send(x.req.URL, x.req.Host)
 	}
@@ -114,6 +120,9 @@ func (x *exchange) sameAuthority(header string) bool {
 func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 	parent := x.req.Context()
 	x.until = x.deadline()
+	if x.c.rules.ReportOnly {
+		parent = context.WithValue(parent, reportKey{}, &x.reported) // the dial finds it there
+	}
 	x.ctx, x.end = context.WithCancelCause(parent)
 	x.trace.WroteRequest = x.wrote
 	x.c.watch.add(x)

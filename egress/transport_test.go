@@ -25,6 +25,7 @@ import (
 func tlsWorld(t *testing.T, h http.Handler) *egress.Client {
 	t.Helper()
 	server := httptest.NewUnstartedServer(h)
+	quiet(server)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -48,8 +49,10 @@ func TestTLSIsVerifiedByNameAndSpeaksHTTP2(t *testing.T) {
 		t.Error(e.Detail())
 	}
 	untrusting := newClient(t, egress.Policy{Resolver: everywhere{}})
-	server := httptest.NewTLSServer(says("x"))
-	defer server.Close()
+	server := httptest.NewUnstartedServer(says("x"))
+	quiet(server)
+	server.StartTLS()
+	t.Cleanup(server.Close)
 	egress.SetDialer(untrusting, (&world{server: server.Listener.Addr().String()}).dial)
 	if _, err := get(t, untrusting, "https://example.com/"); failure(t, err).Kind != "tls" {
 		t.Error(err)
@@ -158,7 +161,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestTheProxyGetsJudgedAddressesOnly(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(says("through"))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	p := &proxy{server: server.Listener.Addr().String(), answer: "HTTP/1.1 200 Connected\r\n\r\n"}
 	front := httptest.NewServer(p)
 	defer front.Close()
@@ -249,7 +252,7 @@ func TestBytesThatComeWithTheProxysAnswerAreKept(t *testing.T) {
 func TestProxyVariablesAreIgnored(t *testing.T) { //nolint:paralleltest // sets the environment
 	front := &proxy{answer: "HTTP/1.1 200 OK\r\n\r\n"}
 	server := httptest.NewServer(front)
-	defer server.Close()
+	t.Cleanup(server.Close)
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, server.URL)
 	}
@@ -298,7 +301,7 @@ type byPort map[uint16]string
 func TestPoliciesDoNotShareConnections(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(says("x"))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	strict := newClient(t, egress.Policy{})
 	address, _ := url.Parse(server.URL)
 	open := newClient(t, egress.Policy{AllowAddrPorts: addrPorts(address.Host)})

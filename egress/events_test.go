@@ -1,0 +1,185 @@
+package egress_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginsec/ginsec/audit"
+	"github.com/ginsec/ginsec/egress"
+)
+
+func TestEachDecisionIsOneEvent(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		do      func(t *testing.T, c *egress.Client)
+		verdict audit.Verdict
+		reason  string
+	}{
+		{"an answer", func(t *testing.T, c *egress.Client) { t.Helper(); _, _ = get(t, c, "http://good.example/") }, audit.Allow, "allowed"},
+		{"a refused text", func(t *testing.T, c *egress.Client) { t.Helper(); _, _ = get(t, c, "http://127.0.0.1/") }, audit.Deny, "loopback"},
+		{"a refused answer of a name server", func(t *testing.T, c *egress.Client) { t.Helper(); _, _ = get(t, c, "http://bad.example/") }, audit.Deny, "private"},
+		{"an unknown name", func(t *testing.T, c *egress.Client) { t.Helper(); _, _ = get(t, c, "http://none.example/") }, audit.Error, "lookup"},
+		{"a connection", func(t *testing.T, c *egress.Client) {
+			t.Helper()
+			conn, err := c.DialContext(t.Context(), "tcp", "good.example:80")
+			if err == nil {
+				_ = conn.Close()
+			}
+		}, audit.Allow, "allowed"},
+		{"a refused connection", func(t *testing.T, c *egress.Client) {
+			t.Helper()
+			_, _ = c.DialContext(t.Context(), "tcp", "[::1]:80")
+		}, audit.Deny, "loopback"},
+		{"a socket", func(_ *testing.T, c *egress.Client) { _ = c.Control("tcp4", "8.8.8.8:80", nil) }, audit.Allow, "allowed"},
+		{"a refused socket", func(_ *testing.T, c *egress.Client) { _ = c.Control("tcp4", "8.8.8.8:22", nil) }, audit.Deny, "port"},
+		{"a refused network", func(_ *testing.T, c *egress.Client) { _ = c.Control("unix", "/var/run/docker.sock", nil) }, audit.Deny, "network"},
+		{"a check", func(t *testing.T, c *egress.Client) { t.Helper(); _ = c.Check(t.Context(), "http://good.example/") }, audit.Allow, "allowed"},
+		{"a failed check", func(t *testing.T, c *egress.Client) {
+			t.Helper()
+			if err := c.Check(t.Context(), "http://bad.example/"); !errors.Is(err, egress.ErrBlocked) {
+				t.Error(err)
+			}
+		}, audit.Deny, "private"},
+		{"a delivery", func(t *testing.T, c *egress.Client) {
+			t.Helper()
+			_, _ = c.Deliver(t.Context(), egress.Delivery{URL: "http://good.example/", ID: "1", Secrets: []string{secret}})
+		}, audit.Allow, "allowed"},
+		{"a refused delivery", func(t *testing.T, c *egress.Client) {
+			t.Helper()
+			_, _ = c.Deliver(t.Context(), egress.Delivery{URL: "http://good.example/ ", ID: "1", Secrets: []string{secret}})
+		}, audit.Deny, "character"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			sink := &events{}
+			client, _ := worldOf(t, egress.Policy{Audit: sink, Resolver: zone("good.example. 8.8.8.8", "bad.example. 10.0.0.1")}, says("x"))
+			tc.do(t, client)
+			list := sink.all()
+			if len(list) != 1 {
+				t.Fatalf("%d events: %+v", len(list), list)
+			}
+			e := list[0]
+			if e.Control != "egress" || e.Verdict != tc.verdict || e.Reason != tc.reason || e.Duration < 0 || e.Duration > time.Minute || (e.Err != nil) != (tc.verdict != audit.Allow) {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+func TestEventsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	sink := &events{}
+	client, _ := worldOf(t, egress.Policy{Audit: sink, AllowUserinfo: true, Resolver: zone()}, says("x"))
+	for _, raw := range []string{"http://user:hunter2@a.example/hunter2?key=hunter2#hunter2", "http://user:hunter2@127.0.0.1/hunter2?hunter2", "ftp://hunter2@x.example/"} {
+		_, err := get(t, client, raw)
+		if strings.Contains(failure(t, err).Detail(), "hunter2") {
+			t.Errorf("%s is in the detail", raw)
+		}
+	}
+	for _, e := range sink.all() {
+		if strings.Contains(e.Err.Error(), "hunter2") {
+			t.Errorf("%v", e.Err)
+		}
+	}
+}
+
+func TestABodyOverTheLimitIsAnEventOfItsOwn(t *testing.T) {
+	t.Parallel()
+	sink := &events{}
+	client, _ := worldOf(t, egress.Policy{Audit: sink, Resolver: everywhere{}, MaxBody: 10}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+		_, _ = io.WriteString(w, strings.Repeat("x", 100))
+	}))
+	if _, err := get(t, client, "http://a.example/"); !errors.Is(err, egress.ErrTooLarge) {
+		t.Fatal(err)
+	}
+	list := sink.all()
+	if len(list) != 2 || list[0].Verdict != audit.Allow || list[1].Verdict != audit.Deny || list[1].Reason != "body" {
+		t.Errorf("%+v", list)
+	}
+}
+
+func TestReportOnlyLetsPassAndReports(t *testing.T) {
+	t.Parallel()
+	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/loop":
+			http.Redirect(w, r, "/loop", http.StatusFound)
+		case "/large":
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, strings.Repeat("x", 100))
+		case "/announced":
+			_, _ = io.WriteString(w, strings.Repeat("x", 100))
+		default:
+			_, _ = io.WriteString(w, "inside")
+		}
+	}))
+	t.Cleanup(inside.Close)
+	port := inside.Listener.Addr().(interface{ AddrPort() netip.AddrPort }).AddrPort().Port()
+	for _, tc := range []struct {
+		name, path, text string
+		policy           egress.Policy
+		reasons          string
+		want             error
+	}{
+		{"a port", "/", "inside", egress.Policy{}, "report port", nil},
+		{"an address", "/", "inside", egress.Policy{Ports: []uint16{port}}, "report loopback", nil},
+		{"a method", "/", "inside", egress.Policy{AllowAddrPorts: addrPorts(inside.Listener.Addr().String()), Methods: []string{"POST"}}, "report method", nil},
+		{"what is allowed", "/", "inside", egress.Policy{AllowAddrPorts: addrPorts(inside.Listener.Addr().String())}, "allow allowed", nil},
+		{"a body", "/large", strings.Repeat("x", 100), egress.Policy{AllowAddrPorts: addrPorts(inside.Listener.Addr().String()), MaxBody: 10}, "allow allowed, report body", nil},
+		{"an announced body", "/announced", strings.Repeat("x", 100), egress.Policy{AllowAddrPorts: addrPorts(inside.Listener.Addr().String()), MaxBody: 10}, "report body", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			sink := &events{}
+			tc.policy.ReportOnly, tc.policy.Audit = true, sink
+			text, err := get(t, newClient(t, tc.policy), inside.URL+tc.path)
+			if text != tc.text || err != nil {
+				t.Errorf("%q, %v", text, err)
+			}
+			var reasons []string
+			for _, e := range sink.all() {
+				reasons = append(reasons, e.Verdict.String()+" "+e.Reason)
+			}
+			if got := strings.Join(reasons, ", "); got != tc.reasons {
+				t.Errorf("events: %s, want %s", got, tc.reasons)
+			}
+		})
+	}
+	t.Run("a redirect without end ends", func(t *testing.T) {
+		t.Parallel()
+		client := newClient(t, egress.Policy{ReportOnly: true})
+		if _, err := get(t, client, inside.URL+"/loop"); !errors.Is(err, egress.ErrRedirect) && !errors.Is(err, egress.ErrTimeout) {
+			t.Error(err)
+		}
+	})
+	t.Run("a check and a socket", func(t *testing.T) {
+		t.Parallel()
+		sink := &events{}
+		client := newClient(t, egress.Policy{ReportOnly: true, Audit: sink})
+		if err := client.Check(t.Context(), "http://127.0.0.1/"); err != nil {
+			t.Error(err)
+		}
+		if err := client.Control("tcp4", "127.0.0.1:80", nil); err != nil {
+			t.Error(err)
+		}
+		if list := sink.all(); len(list) != 2 || list[0].Verdict != audit.Report || list[1].Verdict != audit.Report {
+			t.Errorf("%+v", list)
+		}
+	})
+	t.Run("a closed client stays closed", func(t *testing.T) {
+		t.Parallel()
+		client := newClient(t, egress.Policy{ReportOnly: true})
+		_ = client.Close()
+		if _, err := get(t, client, inside.URL); !errors.Is(err, egress.ErrBlocked) {
+			t.Error(err)
+		}
+	})
+}
