@@ -13,7 +13,7 @@ import (
 // shared by every request that brings the token.
 type verified struct {
 	owner      *Verifier
-	principal  *identity.Principal
+	principal  *identity.Principal // nil for nobody, see Optional
 	source     *source
 	generation uint64
 	notBefore  int64 // microseconds since the epoch, leeway included

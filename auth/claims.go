@@ -19,6 +19,7 @@ type field struct {
 	scope    bool
 	tenant   bool
 	audience bool
+	client   int // rank among the claims that name the application, 0 for none
 }
 
 type kind uint8
@@ -31,7 +32,6 @@ const (
 	kindIat
 	kindNbf
 	kindJti
-	kindClient
 	kindAuthTime
 	kindAcr
 	kindCnf
@@ -42,7 +42,7 @@ func fieldsOf(cfg *Config) (fields map[string]*field, required uint64) {
 	fields = map[string]*field{
 		"iss": {kind: kindIss}, "sub": {kind: kindSub}, "exp": {kind: kindExp}, "iat": {kind: kindIat},
 		"nbf": {kind: kindNbf}, "jti": {kind: kindJti}, "auth_time": {kind: kindAuthTime}, "acr": {kind: kindAcr},
-		"cnf": {kind: kindCnf}, "azp": {kind: kindClient}, "client_id": {kind: kindClient}, "cid": {kind: kindClient},
+		"cnf": {kind: kindCnf},
 	}
 	get := func(name string) *field {
 		if fields[name] == nil {
@@ -75,6 +75,9 @@ func fieldsOf(cfg *Config) (fields map[string]*field, required uint64) {
 	}
 	for _, name := range cfg.ScopeClaims {
 		get(name).scope = true
+	}
+	for i, name := range cfg.ClientClaims {
+		get(name).client = len(cfg.ClientClaims) - i
 	}
 	return fields, required
 }
@@ -139,7 +142,10 @@ func (c *claims) member(name, value string) Reason {
 	if f.audience {
 		c.aud, ok = oneOrMore(value)
 	}
-	if !ok || !c.standard(f.kind, name, value) {
+	if f.client > 0 && ok {
+		ok = c.setClient(f.client, value)
+	}
+	if !ok || !c.standard(f.kind, value) {
 		return reasonClaims
 	}
 	return ""
@@ -148,7 +154,7 @@ func (c *claims) member(name, value string) Reason {
 // standard reads a registered claim and reports whether it has the right type.
 // A claim that is null, of the wrong type or out of range is a fault even where
 // its absence is none.
-func (c *claims) standard(k kind, name, value string) (ok bool) {
+func (c *claims) standard(k kind, value string) (ok bool) {
 	switch k {
 	case kindIss:
 		c.iss, ok = str(value)
@@ -169,19 +175,16 @@ func (c *claims) standard(k kind, name, value string) (ok bool) {
 		c.acr, ok = str(value)
 	case kindCnf:
 		c.cnf, ok = value, true
-	case kindClient:
-		ok = c.setClient(name, value)
 	default:
 		ok = true
 	}
 	return ok
 }
 
-// setClient keeps the most standard of the claims that name the application:
-// client_id (RFC 9068), then azp (OpenID Connect), then cid.
-func (c *claims) setClient(name, value string) bool {
+// setClient keeps the claim of the highest rank among those that name the
+// application.
+func (c *claims) setClient(rank int, value string) bool {
 	s, ok := str(value)
-	rank := map[string]int{"client_id": 3, "azp": 2, "cid": 1}[name]
 	if rank > c.clientRank {
 		c.client, c.clientRank = s, rank
 	}

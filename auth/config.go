@@ -41,9 +41,13 @@ type Config struct {
 	// these values, such as token_use: access.
 	RequiredValues map[string][]string
 
-	// ClientIDs are the applications whose tokens are accepted, by client_id, azp
-	// or cid. The default accepts all.
+	// ClientIDs are the applications whose tokens are accepted. The default accepts
+	// all.
 	ClientIDs []string
+
+	// ClientClaims name the application; of those a token has, the first listed
+	// counts. The default is client_id (RFC 9068), then azp (OpenID Connect).
+	ClientClaims []string
 
 	// AudienceClaim is where the audience is. The default is aud. One provider
 	// writes client_id instead; aud is then not required.

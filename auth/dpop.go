@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,7 @@ func (f *faults) proofs(cfg *Config) {
 		return
 	}
 	d := *cfg.DPoP // the caller's stays as it was
+	d.Algorithms, d.NonceKey = slices.Clone(d.Algorithms), slices.Clone(d.NonceKey)
 	cfg.DPoP = &d
 	if reason := urlFault(d.BaseURL, cfg.JWKS.InsecureAllowLoopback); reason != "" {
 		f.add("DPoP.BaseURL", reason)

@@ -41,6 +41,10 @@ const (
 	reasonSignature       Reason = "signature"
 	reasonKeysUnavailable Reason = "keys_unavailable"
 
+	// The key set, outside of any request.
+	reasonFetch      Reason = "key_fetch"
+	reasonPrivateKey Reason = "private_key"
+
 	// What is asked on every use.
 	reasonConfirmation          Reason = "confirmation"
 	reasonUnbound               Reason = "unbound"

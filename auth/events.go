@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/ginsec/ginsec/audit"
@@ -23,14 +24,19 @@ func (v *Verifier) recordAllowed(ctx context.Context, route string, p *identity.
 	v.cfg.Audit.Record(ctx, e)
 }
 
-func (v *Verifier) recordRefusal(ctx context.Context, route string, refusal *Error, start time.Time) {
-	record(ctx, v.cfg.Audit, route, "", refusal, time.Since(start))
+// record tells sink of a refusal, an error when it was not the request's fault.
+// The subject is told only when the token was good, as e then says.
+func record(ctx context.Context, sink audit.Sink, route string, e *verified, refusal *Error, start time.Time) {
+	subject := ""
+	if e != nil && e.principal != nil {
+		subject = e.principal.ID()
+	}
+	recordOf(ctx, sink, route, subject, refusal, start)
 }
 
-// record tells sink of a refusal: an error when it was not the request's fault.
-func record(ctx context.Context, sink audit.Sink, route, subject string, refusal *Error, took time.Duration) {
+func recordOf(ctx context.Context, sink audit.Sink, route, subject string, refusal *Error, start time.Time) {
 	verdict := audit.Deny
-	if refusal.Status >= 500 {
+	if refusal.Status >= http.StatusInternalServerError {
 		verdict = audit.Error
 	}
 	if !audit.Wanted(ctx, sink, verdict) {
@@ -38,6 +44,17 @@ func record(ctx context.Context, sink audit.Sink, route, subject string, refusal
 	}
 	sink.Record(ctx, audit.Event{
 		Control: control, Verdict: verdict, Reason: string(refusal.Reason), Route: route, Status: refusal.Status,
-		Subject: audit.SubjectOf(subject), Duration: took, Err: refusal.cause,
+		Subject: audit.SubjectOf(subject), Duration: time.Since(start), Err: refusal.cause,
 	})
+}
+
+// recordKeys tells of a fetch that failed, or of an issuer that publishes its
+// private keys: nobody's request, but the operator's business.
+func (v *Verifier) recordKeys(reason Reason, err error, start time.Time) {
+	ctx := context.Background()
+	if audit.Wanted(ctx, v.cfg.Audit, audit.Error) {
+		v.cfg.Audit.Record(ctx, audit.Event{
+			Control: control, Verdict: audit.Error, Reason: string(reason), Duration: time.Since(start), Err: err,
+		})
+	}
 }

@@ -31,14 +31,18 @@ func RequireAnyScope(anyOf ...string) gin.HandlerFunc {
 	return scopes(anyOf, func(p *identity.Principal) bool { return intersect(p.Scopes, anyOf) })
 }
 
+// notAToken reports whether s cannot be a scope or a value of acr_values
+// (RFC 6749 section 3.3).
+func notAToken(s string) bool {
+	return s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' })
+}
+
 func scopes(names []string, enough func(*identity.Principal) bool) gin.HandlerFunc {
 	if len(names) == 0 {
 		panic("auth: no scope given")
 	}
-	for _, s := range names {
-		if s == "" || strings.ContainsAny(s, " \"\\\t\r\n") {
-			panic("auth: a scope that no token can have")
-		}
+	if slices.ContainsFunc(names, notAToken) {
+		panic("auth: a scope that no token can have")
 	}
 	extra := param("scope", strings.Join(names, " "))
 	return guard(extra, func(_ context.Context, p *identity.Principal) *Error {
@@ -63,7 +67,7 @@ func Require(check func(*identity.Principal) error) gin.HandlerFunc {
 	})
 }
 
-var errNoMiddleware = errors.New("auth: a guard without a principal: register the verifier's middleware before it")
+var errNoMiddleware = errors.New("auth: a guard met a request without a principal: is the verifier's middleware in front of it?")
 
 // guard is what all guards have in common. Without a principal it refuses: a
 // guard whose verifier was forgotten must not be open.
@@ -84,7 +88,7 @@ func guard(extra string, judge func(context.Context, *identity.Principal) *Error
 		if refusal == nil {
 			return
 		}
-		a, sink, s := &answers{bearer: true}, audit.Sink(nil), bearer
+		a, sink, s := &answers{bearer: true}, audit.Slog(nil), bearer
 		if e, found := ctx.Value(publishedKey{}).(*verified); found {
 			a, sink = e.owner.answers, e.owner.cfg.Audit
 			if e.confirm.kind() == identity.DPoP {
@@ -95,7 +99,7 @@ func guard(extra string, judge func(context.Context, *identity.Principal) *Error
 		if ok {
 			subject = p.ID()
 		}
-		record(ctx, sink, c.FullPath(), subject, refusal, time.Since(start))
+		recordOf(ctx, sink, c.FullPath(), subject, refusal, start)
 		if refusal.Status == http.StatusForbidden && refusal.Reason == reasonRequirement {
 			a.plain(c, refusal)
 			return
@@ -110,7 +114,7 @@ func guard(extra string, judge func(context.Context, *identity.Principal) *Error
 // insufficient_user_authentication with acr_values and max_age, which tell the
 // client what to ask the issuer for.
 func StepUp(maxAge time.Duration, acr ...string) gin.HandlerFunc {
-	if maxAge < 0 || maxAge == 0 && len(acr) == 0 || slices.ContainsFunc(acr, blank) {
+	if maxAge < 0 || maxAge == 0 && len(acr) == 0 || slices.ContainsFunc(acr, notAToken) {
 		panic("auth.StepUp: nothing demanded")
 	}
 	extra := ""

@@ -19,6 +19,7 @@ import (
 type key struct {
 	kid, kty, curve, alg string
 	hasKid               bool
+	private              bool             // the document holds the private half too
 	jwk                  jwkset.JWK       // filed under a number: kids may repeat
 	public               crypto.PublicKey // what verifies
 }
@@ -36,12 +37,18 @@ type jwk struct {
 	Y      string    `json:"y"`
 	N      string    `json:"n"`
 	E      string    `json:"e"`
+
+	// That they are there is what counts.
+	D jsonv2.Value `json:"d"`
+	P jsonv2.Value `json:"p"`
 }
 
 var (
 	errNoKeys    = errors.New("auth: the key set has no usable key")
 	errNotKeySet = errors.New("auth: the answer is not a key set")
 	errKey       = errors.New("auth: unusable key")
+
+	errPrivateKey = errors.New("auth: the issuer publishes a private key: whoever reads it can mint tokens")
 )
 
 // parseKeys returns the usable keys of a key set (RFC 7517 section 5). A key that
@@ -112,7 +119,7 @@ func parseKey(text, ref string, allowed []*algorithm) (*key, error) {
 	if j.Use != nil && *j.Use != "sig" || j.KeyOps != nil && !slices.Contains(*j.KeyOps, "verify") {
 		return nil, errKey
 	}
-	k := &key{kty: j.Kty, curve: j.Crv}
+	k := &key{kty: j.Kty, curve: j.Crv, private: j.D != nil || j.P != nil}
 	if j.Kid != nil {
 		k.kid, k.hasKid = *j.Kid, true
 	}

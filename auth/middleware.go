@@ -49,8 +49,12 @@ func (v *Verifier) Middleware(opts ...Option) gin.HandlerFunc {
 	for _, opt := range opts {
 		opt(o)
 	}
+	name := control
+	if o.optional {
+		name += ".optional" // such a route is open
+	}
 	return func(c *gin.Context) {
-		if !probe.Met(c, control) {
+		if !probe.Met(c, name) {
 			v.serve(c, o)
 		}
 	}
@@ -58,27 +62,24 @@ func (v *Verifier) Middleware(opts ...Option) gin.HandlerFunc {
 
 func (v *Verifier) serve(c *gin.Context, o *options) {
 	e, again := v.published(c)
-	if again && (len(o.audiences) == 0 || intersect(e.audience, o.audiences)) {
+	if again && o.satisfied(e) {
 		return
 	}
 	start := time.Now()
 	var s scheme
 	var refusal *Error
-	if !again {
+	if !again || e == v.nobody {
 		e, s, refusal = v.authenticate(c, start)
 	}
-	ctx := c.Request.Context()
-	switch {
-	case refusal != nil && refusal.Reason == reasonNoToken && o.optional && !presented(c):
-		if audit.Wanted(ctx, v.cfg.Audit, audit.Allow) {
-			v.recordAllowed(ctx, c.FullPath(), nil, start)
-		}
-		return
-	case refusal == nil && len(o.audiences) > 0 && !intersect(e.audience, o.audiences):
+	if refusal != nil && refusal.Reason == reasonNoToken && o.optional && !presented(c) {
+		e, refusal = v.nobody, nil
+	}
+	if refusal == nil && !o.satisfied(e) {
 		refusal = badToken(reasonAudience)
 	}
+	ctx := c.Request.Context()
 	if refusal != nil {
-		v.recordRefusal(ctx, c.FullPath(), refusal, start)
+		record(ctx, v.cfg.Audit, c.FullPath(), e, refusal, start)
 		v.answers.write(c, refusal, s, "")
 		return
 	}
@@ -86,6 +87,14 @@ func (v *Verifier) serve(c *gin.Context, o *options) {
 	if audit.Wanted(ctx, v.cfg.Audit, audit.Allow) {
 		v.recordAllowed(ctx, c.FullPath(), e.principal, start)
 	}
+}
+
+// satisfied reports whether what is known about a request is enough here.
+func (o *options) satisfied(e *verified) bool {
+	if e.principal == nil {
+		return o.optional
+	}
+	return len(o.audiences) == 0 || intersect(e.audience, o.audiences)
 }
 
 // presented reports whether the request carries credentials of any kind.
@@ -98,7 +107,8 @@ func presented(c *gin.Context) bool {
 	return false
 }
 
-// authenticate judges the request's credentials.
+// authenticate judges the request's credentials. A refusal with a verdict is one of
+// a good token.
 func (v *Verifier) authenticate(c *gin.Context, now time.Time) (*verified, scheme, *Error) {
 	token, s, refusal := credentials(c.Request.Header, v.proofs != nil)
 	if refusal != nil {
@@ -114,7 +124,7 @@ func (v *Verifier) authenticate(c *gin.Context, now time.Time) (*verified, schem
 	}
 	if s != bearer || e.confirm.kind() != identity.Bearer || v.proofs != nil {
 		if refusal = v.bound(c, e, s, token, now); refusal != nil {
-			return nil, s, refusal
+			return e, s, refusal
 		}
 	}
 	return e, s, v.revoked(ctx, e.principal)
@@ -140,5 +150,7 @@ func (v *Verifier) publish(c *gin.Context, e *verified) {
 		reqctx.Put(c, other.owner, other)
 	}
 	reqctx.Put(c, publishedKey{}, e)
-	identity.Set(c, e.principal)
+	if e.principal != nil {
+		identity.Set(c, e.principal)
+	}
 }

@@ -71,7 +71,8 @@ func (p *proofVerifier) verify(c *gin.Context, proofs []string, token, jkt strin
 	if refusal := p.nonce(c, claims.Nonce, now); refusal != nil {
 		return refusal
 	}
-	fresh, err := p.cfg.Seen.Use(c.Request.Context(), proofID(jkt, claims.JTI), time.UnixMicro(iat+window).Add(time.Second))
+	// Once more the window, for replicas whose clocks disagree.
+	fresh, err := p.cfg.Seen.Use(c.Request.Context(), proofID(jkt, claims.JTI), time.UnixMicro(iat+2*window))
 	switch {
 	case err != nil:
 		return unavailable(reasonSeenUnavailable, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type source struct {
 	cfg      *JWKSConfig
 	allowed  []*algorithm
 	static   bool // the keys never change
+	report   func(reason Reason, err error, start time.Time)
 
 	wake chan struct{} // an earlier fetch is wanted
 
@@ -45,9 +47,9 @@ var (
 	errStale   = errors.New("auth: the keys are too old to be used")
 )
 
-func newSource(iss Issuer, cfg *JWKSConfig, allowed []*algorithm) *source {
+func newSource(iss Issuer, cfg *JWKSConfig, allowed []*algorithm, report func(Reason, error, time.Time)) *source {
 	return &source{
-		cfg: cfg, allowed: allowed, fetch: newFetcher(iss, cfg),
+		report: report, cfg: cfg, allowed: allowed, fetch: newFetcher(iss, cfg),
 		wake: make(chan struct{}, 1), round: make(chan struct{}), next: time.Now(),
 	}
 }
@@ -102,6 +104,7 @@ func (s *source) refresh(ctx context.Context) {
 	s.mu.Lock()
 	s.fetching = true
 	s.mu.Unlock()
+	start, stopped := time.Now(), ctx
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	answer, err := s.fetch.get(ctx)
 	cancel()
@@ -111,6 +114,9 @@ func (s *source) refresh(ctx context.Context) {
 		// A refresh that is due may take a while: keys are never too old before it
 		// had the time to end.
 		err = s.accept(answer, next.Add(max(s.cfg.MaxStale, s.cfg.Timeout)))
+	}
+	if err != nil && stopped.Err() == nil {
+		s.report(reasonFetch, err, start)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,6 +151,9 @@ func (s *source) accept(a answer, staleAt time.Time) error {
 	if err != nil {
 		s.fetch.forget()
 		return err
+	}
+	if slices.ContainsFunc(keys, func(k *key) bool { return k.private }) {
+		s.report(reasonPrivateKey, errPrivateKey, time.Now())
 	}
 	fresh, err := newSnapshot(keys)
 	if err != nil {

@@ -48,8 +48,13 @@ func (f *faults) positive(field string, d *time.Duration, standard, limit time.D
 	f.duration(field, d, standard, limit)
 }
 
-// prepare checks cfg and fills in its defaults.
+// maxRequired keeps what is demanded within the bits of one word.
+const maxRequired = 48
+
+// prepare checks cfg, fills in its defaults and makes it independent of what the
+// caller goes on holding.
 func (cfg *Config) prepare() error {
+	cfg.Issuers, cfg.Audiences, cfg.ClientIDs = slices.Clone(cfg.Issuers), slices.Clone(cfg.Audiences), slices.Clone(cfg.ClientIDs)
 	var f faults
 	f.issuers(cfg)
 	if len(cfg.Audiences) == 0 {
@@ -59,6 +64,10 @@ func (cfg *Config) prepare() error {
 	f.names("RequiredClaims", cfg.RequiredClaims)
 	f.names("ClientIDs", cfg.ClientIDs)
 	f.names("ScopeClaims", cfg.ScopeClaims)
+	f.names("ClientClaims", cfg.ClientClaims)
+	if len(cfg.RequiredClaims)+len(cfg.RequiredValues) > maxRequired {
+		f.add("RequiredClaims", "and RequiredValues are too many")
+	}
 	for name, values := range cfg.RequiredValues {
 		if blank(name) || len(values) == 0 || slices.Contains(values, "") {
 			f.add("RequiredValues", "has a blank name or value, or a name without values")
@@ -102,6 +111,9 @@ func (f *faults) tokens(cfg *Config) {
 	}
 	if len(cfg.ScopeClaims) == 0 {
 		cfg.ScopeClaims = []string{"scope", "scp"}
+	}
+	if len(cfg.ClientClaims) == 0 {
+		cfg.ClientClaims = []string{"client_id", "azp"}
 	}
 	if cfg.AudienceClaim == "" {
 		cfg.AudienceClaim = "aud"

@@ -28,6 +28,7 @@ type Verifier struct {
 	headers    headerCache
 	answers    *answers
 	proofs     *proofVerifier // nil without DPoP
+	nobody     *verified      // published for requests that pass without a token
 	stop       context.CancelFunc
 	done       sync.WaitGroup
 }
@@ -67,9 +68,9 @@ func New(cfg Config) (*Verifier, error) {
 	if cfg.Cache.Entries > 0 {
 		v.cache = newTokenCache(cfg.Cache.Entries)
 	}
-	v.cfg.Audiences, v.cfg.ClientIDs = slices.Clone(cfg.Audiences), slices.Clone(cfg.ClientIDs)
 	v.answers = newAnswers(&cfg)
 	v.proofs = newProofVerifier(cfg.DPoP)
+	v.nobody = &verified{owner: v}
 	if err := v.addIssuers(allowed); err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (v *Verifier) addIssuers(allowed []*algorithm) error {
 			}
 			added.keys = keys
 		} else {
-			added.keys = newSource(iss, &v.cfg.JWKS, allowed)
+			added.keys = newSource(iss, &v.cfg.JWKS, allowed, v.recordKeys)
 		}
 		v.issuers[iss.URL] = added
 		v.sources = append(v.sources, added.keys)
@@ -144,7 +145,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Principa
 		refusal = v.revoked(ctx, e.principal)
 	}
 	if refusal != nil {
-		v.recordRefusal(ctx, "", refusal, now)
+		record(ctx, v.cfg.Audit, "", e, refusal, now)
 		return nil, refusal
 	}
 	if audit.Wanted(ctx, v.cfg.Audit, audit.Allow) {

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,8 +38,12 @@ func (c *headerCache) put(segment string, h *parsedHeader) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := map[string]*parsedHeader{}
-	if m := c.known.Load(); m != nil && len(*m) < maxHeaders {
-		maps.Copy(next, *m)
+	if m := c.known.Load(); m != nil {
+		if len(*m) < maxHeaders {
+			maps.Copy(next, *m)
+		} else if rand.N(maxHeaders) != 0 { //nolint:gosec // an issuer may write a new header into every token: start anew rarely
+			return
+		}
 	}
 	next[string([]byte(segment))] = h // the segment would keep its token alive
 	c.known.Store(&next)

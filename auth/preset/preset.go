@@ -98,6 +98,7 @@ func Okta(domain, server string, audiences ...string) auth.Config {
 	cfg := config(join("https://", domain, "/oauth2/", server), audiences)
 	cfg.Algorithms = []string{"RS256"}
 	cfg.ScopeClaims = []string{"scp"}
+	cfg.ClientClaims = []string{"cid"}
 	cfg.RequiredClaims = []string{"cid"} // ID tokens have none
 	return cfg
 }
