@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,23 +31,39 @@ func (b *buffer) free() {
 // read returns the whole body, at most limit bytes. The buffer is the caller's to
 // free. w may be nil; it is told when a body is too large.
 func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*buffer, *Error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return buffers.Get().(*buffer), nil
+	}
+	d := s.deadline(w)
 	if r.ContentLength > limit {
 		// Nothing was read, so a client that waits for 100 Continue sends nothing.
 		return nil, s.tooLarge(limit)
 	}
-	if r.Body == nil || r.Body == http.NoBody {
-		return buffers.Get().(*buffer), nil
-	}
-	if d, ok := deadliner(w); ok && s.ReadTimeout > 0 && d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) == nil {
-		// What the connection is read for afterwards must not inherit it.
-		defer func() { _ = d.SetReadDeadline(time.Time{}) }()
-	}
 	b := buffers.Get().(*buffer)
 	if err := b.fill(r.Body, r.ContentLength, limit); err != nil {
 		b.free()
-		return nil, s.unread(w, r, err, limit)
+		return nil, s.unread(w, err, limit)
 	}
+	relax(d)
 	return b, nil
+}
+
+// deadline limits how long the body may take, where there is a connection.
+func (s *settings) deadline(w http.ResponseWriter) readDeadliner {
+	d := deadliner(w)
+	if d == nil || s.ReadTimeout <= 0 || d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) != nil {
+		return nil
+	}
+	return d
+}
+
+// relax ends the deadline of a body that was read to its end: what the connection
+// is read for next must not inherit it. A refused body keeps its deadline, since
+// the server still drains what comes before it closes.
+func relax(d readDeadliner) {
+	if d != nil {
+		_ = d.SetReadDeadline(time.Time{})
+	}
 }
 
 var errTooLarge = errors.New("binding: body too large")
@@ -81,14 +98,15 @@ func (b *buffer) fill(r io.Reader, announced, limit int64) error {
 }
 
 // unread maps an error of reading a body.
-func (s *settings) unread(w http.ResponseWriter, r *http.Request, err error, limit int64) *Error {
+func (s *settings) unread(w http.ResponseWriter, err error, limit int64) *Error {
 	var outer *http.MaxBytesError
 	switch {
 	case errors.Is(err, errTooLarge):
 		if w != nil {
 			// The only way to tell the server not to wait for the rest is through its
-			// own writer, which gin's wrapper hides.
-			_, _ = http.MaxBytesReader(unwrap(w), r.Body, 0).Read(make([]byte, 1))
+			// own writer, which gin's wrapper hides, and this reader. It reads a byte of
+			// ours: the client may never send another.
+			_, _ = http.MaxBytesReader(unwrap(w), io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 		}
 		return s.tooLarge(limit)
 	case errors.As(err, &outer): // a tighter limit of the application's
@@ -121,16 +139,16 @@ type readDeadliner interface{ SetReadDeadline(time.Time) error }
 
 // deadliner does what http.ResponseController does, without an allocation where
 // there is no connection.
-func deadliner(w http.ResponseWriter) (readDeadliner, bool) {
+func deadliner(w http.ResponseWriter) readDeadliner {
 	for w != nil {
 		if d, ok := w.(readDeadliner); ok {
-			return d, true
+			return d
 		}
 		u, ok := w.(unwrapper)
 		if !ok {
-			return nil, false
+			return nil
 		}
 		w = u.Unwrap()
 	}
-	return nil, false
+	return nil
 }

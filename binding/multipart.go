@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -38,14 +37,12 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 	if err != nil || params["boundary"] == "" {
 		return s.fail(http.StatusUnsupportedMediaType, codeMediaType, err)
 	}
-	if r.ContentLength > s.MaxUploadBytes {
-		return s.tooLarge(s.MaxUploadBytes)
-	}
 	if r.Body == nil {
 		return s.invalid(Issue{In: InForm, Code: codeEmpty})
 	}
-	if d, ok := deadliner(w); ok && s.ReadTimeout > 0 && d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) == nil {
-		defer func() { _ = d.SetReadDeadline(time.Time{}) }()
+	d := s.deadline(w)
+	if r.ContentLength > s.MaxUploadBytes {
+		return s.tooLarge(s.MaxUploadBytes)
 	}
 	body := &capped{r: r.Body, left: s.MaxUploadBytes}
 	parts := multipart.NewReader(body, params["boundary"])
@@ -55,7 +52,7 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 			break
 		}
 		if err != nil {
-			return s.torn(w, r, err)
+			return s.torn(w, err)
 		}
 		if count > s.MaxParts {
 			return s.invalid(Issue{In: InForm, Code: codeParts})
@@ -63,19 +60,20 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 		if e := f.part(part); e != nil {
 			return e
 		} else if body.err != nil {
-			return s.torn(w, r, body.err)
+			return s.torn(w, body.err)
 		}
 	}
 	// Whatever follows the last boundary counts too.
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return s.torn(w, r, err)
+		return s.torn(w, err)
 	}
+	relax(d)
 	return f.done()
 }
 
 // torn maps an error of reading parts.
-func (s *settings) torn(w http.ResponseWriter, r *http.Request, err error) *Error {
-	e := s.unread(w, r, err, s.MaxUploadBytes)
+func (s *settings) torn(w http.ResponseWriter, err error) *Error {
+	e := s.unread(w, err, s.MaxUploadBytes)
 	if e.Code == codeBodyUnreadable {
 		e = s.invalid(Issue{In: InForm, Code: codeForm})
 		e.cause = err
