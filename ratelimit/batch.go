@@ -19,6 +19,7 @@ type batch struct {
 	started time.Time          // zero when nobody wants to know how long it took
 	buf     []byte             // the key of the item being made; later the text of a header
 	prefix  int                // where in buf the key's parts begin
+	first   int                // where the first part ends
 	adhoc   [maxCharges]policy // of charges made without a middleware
 }
 
@@ -79,6 +80,7 @@ func (b *batch) rename(p *policy, window time.Duration, unit byte) {
 	var room [160]byte
 	prefix := appendPrefix(room[:0], p.Name, window, unit)
 	b.buf = slices.Replace(b.buf, 0, b.prefix, prefix...)
+	b.first += len(prefix) - b.prefix
 	b.prefix = len(prefix)
 }
 
@@ -86,23 +88,31 @@ func (b *batch) rename(p *policy, window time.Duration, unit byte) {
 func (l *Limiter) identify(b *batch, it *item) {
 	it.hash = max(maphash.Bytes(l.seed, b.buf), 1)
 	if l.remote {
-		it.name = keyName(l.store.prefix(), b.buf[:b.prefix], b.buf[b.prefix:])
+		it.name = b.name(l.store.prefix())
 	}
 }
 
-// keyName is the name of a log in Redis: the hash of who is counted in braces, so
-// that all logs of one principal share a cluster slot, then the policy. The braces
-// are the first ones in it: nothing a client sends chooses the slot.
-func keyName(start string, prefix, key []byte) string {
+// name is the name in Redis of the log whose key is in b.buf: the hash of its first
+// part in braces, so that all logs of one principal share a cluster slot, then the
+// policy, then the hash of a joined key. The braces are the first ones in it:
+// nothing a client sends chooses the slot.
+func (b *batch) name(start string) string {
+	key := b.buf[b.prefix:]
+	policy, unit, _ := bytes.Cut(b.buf[:b.prefix], []byte{0})
+	var room [224]byte
+	n := append(append(room[:0], start...), '{')
+	n = appendHash(n, b.buf[b.prefix:b.first])
+	n = append(n, '}', ':')
+	n = append(append(n, policy...), ':')
+	n = strconv.AppendUint(n, binary.BigEndian.Uint64(unit[1:])/1000, 10) // microseconds
+	n = append(n, unit[0])
+	if b.first < len(b.buf) {
+		n = appendHash(append(n, ':'), key)
+	}
+	return string(n)
+}
+
+func appendHash(b, key []byte) []byte {
 	sum := sha256.Sum256(key)
-	name, unit, _ := bytes.Cut(prefix, []byte{0})
-	var room [192]byte
-	b := append(room[:0], start...)
-	b = append(b, '{')
-	b = base64.RawURLEncoding.AppendEncode(b, sum[:16])
-	b = append(b, '}', ':')
-	b = append(b, name...)
-	b = append(b, ':')
-	b = strconv.AppendUint(b, binary.BigEndian.Uint64(unit[1:])/1000, 10) // microseconds
-	return string(append(b, unit[0]))
+	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
 }

@@ -71,12 +71,13 @@ func (b *breaker) failed(err error, key string) {
 	b.open.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.done = cancel, make(chan struct{})
-	go b.probe(ctx, key, b.done)
+	go b.probe(ctx, cancel, key, b.done)
 }
 
 // probe asks for key, on the node that failed, until there is an answer.
-func (b *breaker) probe(ctx context.Context, key string, done chan struct{}) {
+func (b *breaker) probe(ctx context.Context, cancel context.CancelFunc, key string, done chan struct{}) {
 	defer close(done)
+	defer cancel()
 	for ctx.Err() == nil {
 		if b.alive(ctx, key) {
 			b.replies.Store(0)

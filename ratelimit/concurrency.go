@@ -55,7 +55,8 @@ func (s *slots) serve(c *gin.Context) {
 		return
 	}
 	d := s.gate.begin(c, v)
-	d.buf = s.key.appendKey(d.buf[:0], &d.subject)
+	d.buf = d.buf[:0]
+	d.appendKey(&s.key)
 	hash := maphash.Bytes(l.seed, d.buf)
 	if !s.enter(hash) {
 		c.Writer.Header()[headerRetry] = []string{"1"}

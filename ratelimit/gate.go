@@ -121,7 +121,7 @@ func (g *gate) resolve(d *batch, wanted func(*policy) bool) bool {
 			return false
 		}
 		d.begin(p)
-		d.buf = p.Key.appendKey(d.buf, &d.subject)
+		d.appendKey(&p.Key)
 		g.l.add(d, p, cost, limit, window)
 	}
 	if len(d.visit.charged) > 0 {

@@ -76,7 +76,8 @@ func Global() Key { return Key{[]part{{kind: global}}} }
 func By(key func(*gin.Context) (string, bool)) Key { return Key{[]part{{kind: custom, fn: key}}} }
 
 // And returns a key of the parts of k and others together, such as
-// ByUser().And(ByRoute()): one count for each user on each route.
+// ByUser().And(ByRoute()): one count for each user on each route. In a Redis
+// cluster the first part chooses the node: put the user, tenant or address first.
 func (k Key) And(others ...Key) Key {
 	parts := slices.Clone(k.parts)
 	for _, o := range others {
@@ -188,12 +189,15 @@ func (s *subject) principal() *identity.Principal {
 	return s.who
 }
 
-// appendKey appends the key of a request, each part with its kind and length.
-func (k Key) appendKey(b []byte, s *subject) []byte {
+// appendKey appends the key of the request to b.buf, each part with its kind and
+// length.
+func (b *batch) appendKey(k *Key) {
 	for i := range k.parts {
-		b = k.parts[i].appendPart(b, s)
+		b.buf = k.parts[i].appendPart(b.buf, &b.subject)
+		if i == 0 {
+			b.first = len(b.buf)
+		}
 	}
-	return b
 }
 
 func (p *part) appendPart(b []byte, s *subject) []byte {
@@ -213,7 +217,7 @@ func (p *part) appendPart(b []byte, s *subject) []byte {
 		return appendIP(b, s)
 	case byAPIKey:
 		if values := s.c.Request.Header[p.header]; len(values) == 1 && values[0] != "" {
-			return appendText(b, byAPIKey, values[0])
+			return appendText(appendText(b, byAPIKey, p.header), byAPIKey, values[0])
 		}
 	case byRoute:
 		return appendText(b, byRoute, s.c.FullPath())
@@ -260,25 +264,29 @@ func appendText(b []byte, k kind, text string) []byte {
 	return append(b, text...)
 }
 
-// appendValues appends the key whose parts have these values, as a request with
-// them would have it.
-func (k Key) appendValues(b []byte, c *Charge) ([]byte, *Error) {
+// appendValues appends the key of a charge, as a request with its values has it.
+func (b *batch) appendValues(k *Key, c *Charge) *Error {
 	for i := range k.parts {
-		value := c.value(i)
-		switch p := &k.parts[i]; p.kind {
+		p, value := &k.parts[i], c.value(i)
+		switch p.kind {
 		case byIP:
 			a, err := netip.ParseAddr(value)
 			if err != nil {
-				return b, &Error{"Charge.Key", "is not an address, but the policy counts by address"}
+				return &Error{"Charge.Key", "is not an address, but the policy counts by address"}
 			}
-			b = appendAddr(b, a.Unmap().WithZone(""), true)
+			b.buf = appendAddr(b.buf, a.Unmap().WithZone(""), true)
 		case global:
-			b = append(b, byte(global))
+			b.buf = append(b.buf, byte(global))
 		case byUserOrIP:
-			b = appendText(b, byUser, value)
+			b.buf = appendText(b.buf, byUser, value)
+		case byAPIKey:
+			b.buf = appendText(appendText(b.buf, byAPIKey, p.header), byAPIKey, value)
 		default:
-			b = appendText(b, p.kind, value)
+			b.buf = appendText(b.buf, p.kind, value)
+		}
+		if i == 0 {
+			b.first = len(b.buf)
 		}
 	}
-	return b, nil
+	return nil
 }

@@ -176,8 +176,7 @@ func (l *Limiter) addCharge(b *batch, c *Charge, p *policy, lockouts bool) error
 		p.Lockout = c.Policy.Lockout
 	}
 	b.begin(p)
-	var fault *Error
-	if b.buf, fault = p.Key.appendValues(b.buf, c); fault != nil {
+	if fault := b.appendValues(&p.Key, c); fault != nil {
 		return fault
 	}
 	l.add(b, p, max(c.Cost, 1), p.Limit, p.Window)
