@@ -181,6 +181,7 @@ func TestKeyConfusionAttacks(t *testing.T) {
 		status int
 	},
 	) {
+		t.Helper()
 		names := strings.NewReplacer("FIRSTHOST", strings.TrimPrefix(a.iss.URL(), "http:"), "FIRST", a.iss.URL(), "SECOND", a.second.URL())
 		change, from := map[string]any{}, a.iss
 		for name, value := range tc.change {

@@ -183,6 +183,7 @@ func TestCredentialsAttacks(t *testing.T) {
 		bare   bool
 	},
 	) {
+		t.Helper()
 		got := a.send(t, tc.lines...)
 		got.expect(t, tc.status)
 		if hasError := len(got.challenge) == 1 && strings.Contains(got.challenge[0], "error="); tc.status != 200 && hasError == tc.bare {

@@ -207,6 +207,7 @@ func TestProofAttacks(t *testing.T) {
 		code   string
 	},
 	) {
+		t.Helper()
 		w := b.send("/whoami", tc.scheme+" "+tc.token, tc.proofs...)
 		if w.Code != tc.status {
 			t.Fatalf("%d, not %d: %s", w.Code, tc.status, w.Body)
