@@ -42,6 +42,7 @@ func (o *origin) expect(t *testing.T, what string, v *auth.Verifier, token strin
 func TestKeysAreRefreshedInTheBackground(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		if n := o.fetches(); n < 16 || n > 21 {
@@ -68,6 +69,7 @@ func TestCacheControlIsHeededWithinBounds(t *testing.T) {
 				return reply(200, o.iss.JWKS(), "Cache-Control", header), nil
 			})
 		}, func(t *testing.T, o *origin, _ *auth.Verifier) {
+			t.Helper()
 			time.Sleep(want * 2)
 			synctest.Wait()
 			if gap := o.times[1].Sub(o.times[0]); gap < want*9/10 || gap > want*11/10 {
@@ -83,6 +85,7 @@ func TestOutageAtTheStartIs503AndRecoversByItself(t *testing.T) {
 		inBubble(t, func(cfg *auth.Config) {
 			cfg.JWKS.Client.Transport.(*origin).fail(http.StatusBadGateway)
 		}, func(t *testing.T, o *origin, v *auth.Verifier) {
+			t.Helper()
 			start := time.Now()
 			for time.Since(start) < outage {
 				token, asked := mint(t, o.iss, nil), time.Now()
@@ -114,6 +117,7 @@ func TestOutageAtTheStartIs503AndRecoversByItself(t *testing.T) {
 func TestUnknownKeyCausesOneFetchPerCooldown(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		unknown := mintWith(t, o.iss, map[string]any{"exp": time.Now().Unix() + 7200}, authtest.Token{Header: map[string]any{"kid": "no"}})
 		start := time.Now()
 		for time.Since(start) < 30*time.Second {
@@ -132,6 +136,7 @@ func TestUnknownKeyCausesOneFetchPerCooldown(t *testing.T) {
 func TestRotationIsUsableAtOnceWhenQuiet(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		if _, err := o.iss.Rotate(); err != nil {
 			t.Fatal(err)
@@ -147,6 +152,7 @@ func TestRotationIsUsableAtOnceWhenQuiet(t *testing.T) {
 func TestRotationUnderAttackIsUsableAfterTheCooldown(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		unknown := mintWith(t, o.iss, nil, authtest.Token{Header: map[string]any{"kid": "no"}})
 		o.expect(t, "the attack", v, unknown, 401) // burns the fetch
@@ -170,6 +176,7 @@ func TestRotationUnderAttackIsUsableAfterTheCooldown(t *testing.T) {
 func TestKeysOutliveAnOutageAsLongAsConfiguredAndNoLonger(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.JWKS.MaxStale = 2 * time.Hour }, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		remembered := mint(t, o.iss, map[string]any{"exp": time.Now().Unix() + 86400})
 		o.expect(t, "before", v, remembered, 200)
 		o.fail(http.StatusServiceUnavailable)
@@ -191,6 +198,7 @@ func TestKeysOutliveAnOutageAsLongAsConfiguredAndNoLonger(t *testing.T) {
 func TestStaleKeysCanBeForbidden(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.JWKS.MaxStale = -1 }, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Hour)
 		o.expect(t, "while refreshes succeed", v, mint(t, o.iss, nil), 200)
 		o.fail(http.StatusServiceUnavailable)
@@ -203,6 +211,7 @@ func TestUselessAnswersKeepTheOldKeys(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{``, `{}`, `null`, `{"keys":[]}`, `{"keys":null}`, `{"error":"x"}`, `<html>`, `{"keys":[{"kty":"oct","k":"AQAB"}]}`, `{"keys":[`} {
 		inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+			t.Helper()
 			o.set(func(*http.Request) (*http.Response, error) { return reply(200, []byte(body), "ETag", `"evil"`), nil })
 			time.Sleep(30 * time.Minute)
 			o.expect(t, "after "+body, v, mint(t, o.iss, nil), 200)
@@ -229,6 +238,7 @@ func TestNotModifiedRenewsTheKeys(t *testing.T) {
 			return reply(200, o.iss.JWKS(), "ETag", `"v1"`), nil
 		})
 	}, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(5 * time.Hour)
 		o.expect(t, "after five hours of 304", v, mint(t, o.iss, nil), 200)
 		o.fail(http.StatusNotModified) // to a question without a tag it is no answer, here it is one
@@ -239,6 +249,7 @@ func TestNotModifiedRenewsTheKeys(t *testing.T) {
 func TestRemovedKeyEndsItsTokensWithTheRefresh(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		old := o.iss.KeyID()
 		token := mint(t, o.iss, map[string]any{"exp": time.Now().Unix() + 86400})
 		o.expect(t, "before", v, token, 200)
@@ -256,6 +267,7 @@ func TestRemovedKeyEndsItsTokensWithTheRefresh(t *testing.T) {
 func TestRemovedKeyEndsItsRememberedTokensAtOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		old := o.iss.KeyID()
 		token := mint(t, o.iss, nil)
@@ -272,6 +284,7 @@ func TestRemovedKeyEndsItsRememberedTokensAtOnce(t *testing.T) {
 func TestHangingEndpointCostsKnownKeysNothing(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		o.hang()
 		time.Sleep(11 * time.Minute) // a refresh hangs or has failed
 		start := time.Now()
@@ -291,6 +304,7 @@ func TestHangingEndpointCostsKnownKeysNothing(t *testing.T) {
 func TestColdStartWaitsTwoSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.JWKS.Client.Transport.(*origin).hang() }, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		start := time.Now()
 		o.expect(t, "cold", v, mint(t, o.iss, nil), 503)
 		if took := time.Since(start); took != 2*time.Second {
@@ -331,6 +345,7 @@ func TestFirstRequestsWaitForTheFirstKeys(t *testing.T) {
 func TestClientThatHangsUpChangesNothing(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		o.set(func(r *http.Request) (*http.Response, error) {
 			select {
@@ -361,6 +376,7 @@ func TestClientThatHangsUpChangesNothing(t *testing.T) {
 func TestWaitersAreBounded(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		o.hang()
 		unknown := mintWith(t, o.iss, nil, authtest.Token{Header: map[string]any{"kid": "no"}})
@@ -382,6 +398,7 @@ func TestWaitersAreBounded(t *testing.T) {
 func TestTokensWithoutAKeyIDAndBadSignaturesCauseNoFetch(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		second, err := o.iss.Rotate()
 		if err != nil {
@@ -402,6 +419,7 @@ func TestTokensWithoutAKeyIDAndBadSignaturesCauseNoFetch(t *testing.T) {
 func TestClosedVerifierKeepsItsKeysAndFetchesNoMore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
 		time.Sleep(time.Minute)
 		if err := v.Close(); err != nil {
 			t.Fatal(err)
@@ -422,6 +440,7 @@ func TestClosedVerifierKeepsItsKeysAndFetchesNoMore(t *testing.T) {
 func TestCloseEndsAFetchUnderWay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.JWKS.Client.Transport.(*origin).hang() }, func(t *testing.T, _ *origin, v *auth.Verifier) {
+		t.Helper()
 		start := time.Now()
 		if err := v.Close(); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %s", err, time.Since(start))
