@@ -45,6 +45,7 @@ func Check[T any](opts ...Options) error {
 	t := reflect.TypeFor[T]()
 	l := &linter{s: s, seen: map[reflect.Type]bool{}}
 	l.plan(t)
+	l.params(t)
 	l.visit(t)
 	if len(l.errs) == 0 {
 		l.rules(t)
@@ -69,6 +70,20 @@ func (l *linter) plan(t reflect.Type) {
 			l.add(f.Type, f.Field, f.Err.Error())
 		} else {
 			l.errs = append(l.errs, e)
+		}
+	}
+}
+
+// params takes over what the plans of the sources whose tags t uses complain of.
+func (l *linter) params(t reflect.Type) {
+	t = plan.Indirect(t)
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for _, in := range []Source{InForm, InPath, InHeader} {
+		p := paramsOf(paramKey{t, in, in == InForm})
+		if p.err != nil {
+			l.errs = append(l.errs, p.err)
 		}
 	}
 }

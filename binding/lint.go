@@ -42,7 +42,7 @@ func (l *linter) visit(t reflect.Type) {
 		return
 	}
 	l.seen[t] = true
-	if own := reflect.PointerTo(t); t == timeType || t == rawType || t == legacyRawType {
+	if own := reflect.PointerTo(t); t == timeType || t == rawType || t == legacyRawType || t == fileType {
 		return
 	} else if own.Implements(fromType) || own.Implements(textType) {
 		return

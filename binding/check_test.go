@@ -1,0 +1,178 @@
+package binding_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ginsec/ginsec/binding"
+)
+
+// legacy decodes itself as libraries of old do.
+type legacy struct{ Name string }
+
+func (l *legacy) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &l.Name) }
+
+type ruled struct {
+	N int `json:"n" binding:"min=1"`
+}
+
+type recursive struct {
+	Next *recursive  `json:"next"`
+	Kids []recursive `json:"kids"`
+}
+
+type model struct {
+	ID    uint   `json:"id" gorm:"primaryKey"`
+	Email string `json:"email"`
+}
+
+type level1 struct {
+	A int `json:",omitempty"`
+}
+
+type level2 struct {
+	A int `json:",omitempty"`
+}
+
+func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err  error
+		want string // "" when the type is right
+	}{
+		"a plain type":     {binding.Check[user](), ""},
+		"a list":           {binding.Check[[]user](), ""},
+		"a recursive type": {binding.Check[recursive](), ""},
+		"any JSON":         {binding.Check[any](), ""},
+		"a query":          {binding.Check[page2](), ""},
+		"files":            {binding.Check[album2](), ""},
+		"time and raw JSON": {binding.Check[struct {
+			T time.Time       `json:"t"`
+			R json.RawMessage `json:"r"`
+		}](), ""},
+		"rules with dive": {binding.Check[struct {
+			L []ruled `json:"l" binding:"dive"`
+		}](), ""},
+		"a path and a body apart": {binding.Check[struct {
+			ID   int    `json:"-" uri:"id"`
+			Name string `json:"name"`
+		}](), ""},
+		"a field without a tag": {binding.Check[struct{ Name string }](), "Name has no tag of a source"},
+		"a nested one": {binding.Check[struct {
+			In struct{ Deep string } `json:"in"`
+		}](), "Deep has no tag"},
+		"a member named dash": {binding.Check[struct {
+			A string `json:"-,omitempty"`
+		}](), `A has the tag json:"-,"`},
+		"two sources": {binding.Check[struct {
+			A string `json:"a" form:"a"`
+		}](), "A is settable from several sources (json, form)"},
+		"a model":          {binding.Check[model](), "ID makes this a database model"},
+		"a model, allowed": {binding.Check[model](binding.Options{AllowModels: true}), ""},
+		"legacy decoding": {binding.Check[struct {
+			L legacy `json:"l"`
+		}](), "UnmarshalJSON"},
+		"a duration": {binding.Check[struct {
+			D time.Duration `json:"d"`
+		}](), "time.Duration has no agreed form"},
+		"a channel": {binding.Check[struct {
+			C chan int `json:"c"`
+		}](), "a type that JSON cannot fill"},
+		"members of any name": {binding.Check[struct {
+			M map[string]any `json:",embed"`
+		}](), "embeds members of any name"},
+		"case ignored": {binding.Check[struct {
+			A string `json:"a,case:ignore"`
+		}](), "remove case:ignore"},
+		"a missing dive": {binding.Check[struct {
+			L []ruled `json:"l"`
+		}](), "L holds structs with rules that are never read"},
+		"one dive of two": {binding.Check[struct {
+			L [][]ruled `json:"l" binding:"dive"`
+		}](), "L holds structs"},
+		"a rule nobody defined": {binding.Check[struct {
+			A string `json:"a" binding:"nonsense"`
+		}](), "a rule the validator cannot apply"},
+		"a word nobody defined": {binding.Check[struct {
+			A string `json:"a" strict:"require"`
+		}](), `unknown word in its strict tag: "require"`},
+		"names that conflict": {binding.Check[struct {
+			A string `json:",omitempty"`
+			B string `json:"A"`
+		}](), "conflict"},
+		"required and read-only": {binding.Check[struct {
+			A string `json:"a" strict:"required,readonly"`
+		}](), "cannot be required and read-only"},
+		"trim on a number": {binding.Check[struct {
+			A int `json:"a" strict:"trim"`
+		}](), "is not text"},
+		"a quoted string": {binding.Check[struct {
+			A string `json:"a,string"`
+		}](), "is not a number"},
+		"a form field of no text": {binding.Check[struct {
+			A map[string]string `form:"a"`
+		}](), "a type no parameter can be"},
+		"a default of another type": {binding.Check[struct {
+			A int `form:"a,default=x"`
+		}](), "a default that is no value of its type"},
+		"a file tag that says nothing": {binding.Check[struct {
+			A binding.File `form:"a" file:"max=big"`
+		}](), "file tag it cannot mean"},
+		"an option out of range": {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
+	} {
+		switch {
+		case tc.want == "" && tc.err != nil:
+			t.Errorf("%s: %v", name, tc.err)
+		case tc.want != "" && (tc.err == nil || !strings.Contains(tc.err.Error(), tc.want)):
+			t.Errorf("%s\n got %v\nwant %s", name, tc.err, tc.want)
+		}
+	}
+}
+
+type page2 struct {
+	Limit int        `form:"limit,default=10"`
+	Kind  []string   `form:"kind" collection_format:"csv"`
+	Since *time.Time `form:"since"`
+}
+
+type album2 struct {
+	Cover *binding.File  `form:"cover" file:"max=100,types=image/*,count=1"`
+	Pages []binding.File `form:"pages"`
+}
+
+func TestCheckReportsAllMistakesAtOnceAsTypeErrors(t *testing.T) {
+	t.Parallel()
+	err := binding.Check[struct {
+		A string
+		B time.Duration `json:"b"`
+		C string        `json:"-,"`
+	}]()
+	var one *binding.TypeError
+	if !errors.As(err, &one) {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{".A has no tag", "time.Duration", ".C has the tag"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in\n%v", want, err)
+		}
+	}
+}
+
+// The shallowest field wins, and of two at one depth none, as for the decoder.
+func TestEmbeddedNamesAreResolvedAsTheDecoderDoes(t *testing.T) {
+	t.Parallel()
+	type both struct {
+		level1
+		level2
+		B int `json:"b"`
+	}
+	type outer struct {
+		level1
+		A string `json:"A"`
+	}
+	answers(t, bindAs[both](), map[string]string{`{"A":1}`: "400, unknown_field #/A", `{"b":1}`: `{"b":1}`})
+	answers(t, bindAs[outer](), map[string]string{`{"A":"x"}`: `{"A":"x"}`, `{"A":1}`: "400, type_mismatch #/A"})
+}
