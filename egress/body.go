@@ -56,12 +56,10 @@ func (b *body) beyond(p []byte) (int, error) {
 }
 
 func (b *body) end(err error) error {
-	switch err { //nolint:errorlint // Read returns io.EOF bare
-	case nil:
+	if err == nil {
 		return nil
-	case io.EOF:
-		b.err = io.EOF
-	default:
+	}
+	if b.err = err; err != io.EOF { //nolint:errorlint // a wrapped EOF is no regular end
 		failure := b.x.failure(err)
 		b.x.c.record(b.x.req.Context(), b.x.start, failure)
 		b.err = failure

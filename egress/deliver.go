@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -63,11 +64,13 @@ func (c *Client) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	u, rule := textURL(d.URL)
-	if rule != "" {
+	u, err := url.Parse(d.URL)
+	if _, rule := textURL(d.URL); rule != "" {
 		refused := blocked(rule, "")
 		c.record(ctx, start, refused)
-		return Receipt{Duration: time.Since(start)}, refused
+		if err != nil || !c.reports(refused) {
+			return Receipt{Duration: time.Since(start)}, refused
+		}
 	}
 	req.URL, req.Host = u, u.Host
 	resp, err := c.RoundTripper().RoundTrip(req)

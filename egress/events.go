@@ -49,13 +49,18 @@ func (c *Client) verdict(failure *Error) audit.Verdict {
 	}
 }
 
-// reports says that a refusal is only to be reported. A client that cannot be used
-// and a broken resolver are no refusals by a rule.
+// reports says that a refusal is only to be reported. A client that cannot be used,
+// a hook that panics and a text that is no URL stop a request in any mode.
 func (c *Client) reports(e *Error) bool {
-	if c == nil || c.rules == nil || !c.rules.ReportOnly || e.Rule == ruleClosed || e.Rule == rulePanic {
+	if c == nil || c.rules == nil || !c.rules.ReportOnly {
 		return false
 	}
-	return e.Kind == kindBlocked || e.Kind == kindRedirect
+	switch e.Rule {
+	case ruleClosed, rulePanic, ruleSyntax:
+		return false
+	default:
+		return e.Kind == kindBlocked || e.Kind == kindRedirect
+	}
 }
 
 // reportKey finds, in a dial's context, the mark that its exchange was reported.

@@ -132,7 +132,7 @@ func TestEveryMistakeOfAPolicyIsReportedAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("a policy of mistakes compiles")
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join itself
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatalf("%T", err)
 	}
