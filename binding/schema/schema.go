@@ -1,0 +1,182 @@
+// Package schema writes the JSON Schema of a target of package binding, so that
+// an OpenAPI document can publish how strict it is.
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+
+	"github.com/ginsec/ginsec/binding"
+	"github.com/ginsec/ginsec/binding/internal/plan"
+)
+
+// Of returns the JSON Schema (draft 2020-12, which OpenAPI 3.1 uses) of the JSON
+// documents that binding.JSON takes as a T: objects are closed, required members
+// are named, null stands only where it is allowed. Read-only members are left
+// out, since a client may not send them.
+//
+// Of the rules in binding tags it writes those that JSON Schema knows: min, max,
+// len, gt, gte, lt, lte, oneof, required, and email, uuid, url, uri, ipv4 and ipv6
+// as formats. A document the schema refuses is refused by the binder; other rules
+// and the limits of binding.Options may refuse more. Of the options AllowUnknown,
+// AllowNull and RequireAll count. Structs are named after their Go types in $defs.
+func Of[T any](opts ...binding.Options) (json.RawMessage, error) {
+	if err := binding.Check[T](opts...); err != nil {
+		return nil, err
+	}
+	g := &generator{defs: map[string]any{}, names: map[reflect.Type]string{}}
+	for _, o := range opts {
+		g.unknown = g.unknown || o.AllowUnknown
+		g.null = g.null || o.AllowNull
+		g.all = g.all || o.RequireAll
+	}
+	var cache plan.Cache
+	p := cache.Of(reflect.TypeFor[T]())
+	root := g.node(p.Root, rules{}, false)
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	if len(g.defs) > 0 {
+		root["$defs"] = g.defs
+	}
+	return json.Marshal(root)
+}
+
+type object = map[string]any
+
+type generator struct {
+	defs               map[string]any
+	names              map[reflect.Type]string
+	unknown, null, all bool
+}
+
+// nullable adds null to what a schema takes.
+func (g *generator) nullable(s object, null bool) object {
+	if !null && !g.null || len(s) == 0 {
+		return s
+	}
+	return object{"anyOf": []any{s, object{"type": "null"}}}
+}
+
+// node returns the schema of a value. pointer says that the field is one: a rule
+// then allows the zero value behind it.
+func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
+	s := object{}
+	switch n.Kind {
+	case plan.Bool:
+		s["type"] = "boolean"
+	case plan.String:
+		s["type"] = "string"
+	case plan.Int, plan.Uint:
+		s["type"] = "integer"
+		bounds(s, n)
+	case plan.Float:
+		s["type"] = "number"
+	case plan.Bytes:
+		s["type"], s["contentEncoding"] = "string", "base64"
+	case plan.Text:
+		s["type"] = "string"
+		if n.Type.PkgPath() == "time" && n.Type.Name() == "Time" {
+			s["format"] = "date-time"
+		}
+	case plan.Slice, plan.Array:
+		s["type"] = "array"
+		if items := g.nullable(g.node(n.Elem, r.inner(), n.Null), n.Null); len(items) > 0 {
+			s["items"] = items
+		}
+		if n.Kind == plan.Array {
+			s["minItems"], s["maxItems"] = n.Len, n.Len
+		}
+	case plan.Map:
+		s["type"] = "object"
+		if values := g.nullable(g.node(n.Elem, r.inner(), n.Null), n.Null); len(values) > 0 {
+			s["additionalProperties"] = values
+		}
+	case plan.Struct:
+		return object{"$ref": "#/$defs/" + g.structure(n)}
+	default:
+		return s
+	}
+	return r.apply(s, n.Kind, pointer)
+}
+
+// bounds writes the range of an integer type; those of 64 bits are left to the
+// binder, since many readers of schemas hold numbers as floats.
+func bounds(s object, n *plan.Node) {
+	switch {
+	case n.Kind == plan.Uint && n.Bits < 64:
+		s["minimum"], s["maximum"] = 0, uint64(1)<<n.Bits-1
+	case n.Kind == plan.Uint:
+		s["minimum"] = 0
+	case n.Bits < 64:
+		s["minimum"], s["maximum"] = -(int64(1) << (n.Bits - 1)), int64(1)<<(n.Bits-1)-1
+	}
+}
+
+var notInName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// name gives a struct its name in $defs.
+func (g *generator) name(t reflect.Type) string {
+	base := notInName.ReplaceAllString(t.Name(), "_")
+	if base == "" {
+		base = "object"
+	}
+	name := base
+	for i := 2; ; i++ {
+		if _, taken := g.defs[name]; !taken {
+			return name
+		}
+		name = fmt.Sprintf("%s%d", base, i)
+	}
+}
+
+func (g *generator) structure(n *plan.Node) string {
+	if name, ok := g.names[n.Type]; ok {
+		return name
+	}
+	name := g.name(n.Type)
+	g.names[n.Type] = name
+	properties, required := object{}, []string{}
+	s := object{"type": "object", "properties": properties}
+	g.defs[name] = s
+	for i := range n.List {
+		f := &n.List[i]
+		if f.Hidden || f.ReadOnly {
+			if g.unknown {
+				properties[f.Name] = false // never, even where others are ignored
+			}
+			continue
+		}
+		r := rulesOf(f.Tag.Get("binding"))
+		pointer := f.Null && !f.Nullable && !f.Node.Kind.Opaque()
+		properties[f.Name] = g.field(f, r, pointer)
+		need := n.Required
+		if g.all {
+			need = n.All
+		}
+		if need.Has(i) || r.needed(f.Node.Kind, pointer) {
+			required = append(required, f.Name)
+		}
+	}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	if !g.unknown {
+		s["additionalProperties"] = false
+	}
+	return name
+}
+
+func (g *generator) field(f *plan.Field, r rules, pointer bool) object {
+	s := g.node(f.Node, r, pointer)
+	if f.Quoted {
+		s = object{"type": "string", "pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`}
+	}
+	if pointer && r.refusesNil() {
+		return s
+	}
+	if f.Nullable && r.needed(f.Node.Kind, false) {
+		return s // null would become a zero value that the rules refuse
+	}
+	return g.nullable(s, f.Null && !f.Node.Kind.Opaque())
+}
