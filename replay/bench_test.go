@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func BenchmarkLocalFirstUse(b *testing.B) {
 		b.Run(bc.name, func(b *testing.B) {
 			var ids sequence
 			store := must(b)(replay.Local(bc.cfg))
-			n, until := 0, time.Now().Add(time.Hour)
+			n, until, begin := 0, time.Now().Add(time.Hour), cpu()
 			b.ReportAllocs()
 			for b.Loop() {
 				if n++; n%million == 0 { // the next window
@@ -56,13 +57,14 @@ func BenchmarkLocalFirstUse(b *testing.B) {
 				}
 				_, _ = store.Use(b.Context(), ids.next(), until)
 			}
+			b.ReportMetric(float64(cpu()-begin)/float64(n), "cpu-ns/op")
 			b.ReportMetric(float64(replay.Bytes(store))/float64(n), "B/token")
 		})
 	}
 	b.Run("mutexed bloom/v3 of the same rate", func(b *testing.B) {
 		var ids sequence
 		var mu sync.Mutex
-		f, n := bloom.NewWithEstimates(million, 1e-9), 0
+		f, n, begin := bloom.NewWithEstimates(million, 1e-9), 0, cpu()
 		b.ReportAllocs()
 		for b.Loop() {
 			if n++; n%million == 0 {
@@ -73,6 +75,7 @@ func BenchmarkLocalFirstUse(b *testing.B) {
 			f.TestOrAdd(id[:])
 			mu.Unlock()
 		}
+		b.ReportMetric(float64(cpu()-begin)/float64(n), "cpu-ns/op")
 	})
 }
 
@@ -193,6 +196,7 @@ func BenchmarkRedis(b *testing.B) {
 		var ids sequence
 		b.SetParallelism(64 / runtime.GOMAXPROCS(0))
 		b.ReportAllocs()
+		client0, server0 := cpu(), serverCPU(server)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if !use(ids.next()) {
@@ -201,6 +205,8 @@ func BenchmarkRedis(b *testing.B) {
 			}
 		})
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+		b.ReportMetric(float64(cpu()-client0)/float64(b.N), "client-cpu-ns/op")
+		b.ReportMetric(float64(serverCPU(server)-server0)/float64(b.N), "server-cpu-ns/op")
 		server.Do("FLUSHALL")
 	}
 	b.Run("SET NX PX", func(b *testing.B) {
@@ -254,6 +260,26 @@ func BenchmarkRedisMemory(b *testing.B) {
 			measure(b, n, func(id [16]byte) { _, _ = replay.Bare(store).Use(ctx, id, until) })
 		})
 	}
+}
+
+// cpu is the processor time of this process: on a machine that does other things
+// too it says more than the time that passed.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func serverCPU(s *testserver.RedisServer) time.Duration {
+	var sum float64
+	for line := range strings.Lines(s.Do("INFO", "cpu")) {
+		name, text, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			n, _ := strconv.ParseFloat(text, 64)
+			sum += n
+		}
+	}
+	return time.Duration(sum * float64(time.Second))
 }
 
 func usedMemory(s *testserver.RedisServer) int {

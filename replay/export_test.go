@@ -50,3 +50,14 @@ func Dropped(s Store) int { return len(s.(*local).state.Load().gone) }
 
 // Looked waits until a Redis store has looked at its server's settings.
 func Looked(s Store) { s.(*fronted).remote.(*redisSet).work.Wait() }
+
+// Exact returns what stands in front of a shared store, as a store.
+func Exact(window time.Duration, maxBytes int64) Store {
+	return newExact(windows{int64(window.Seconds())}, maxBytes, systemClock())
+}
+
+// LimitKnown bounds what a shared store remembers in this process.
+func LimitKnown(s Store, maxBytes int64) { s.(*fronted).known.maxBytes = maxBytes }
+
+// StoreOf returns a guard's store.
+func StoreOf(g *Guard) Store { return g.store }

@@ -92,12 +92,6 @@ func (c *chain) use(key []byte, grow func(n int, before uint) (*bloom.BloomFilte
 	return true, nil
 }
 
-func (c *chain) seen(key []byte) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.has(key)
-}
-
 // size returns how many ids and links the chain has.
 func (c *chain) size() (ids uint, links int) {
 	c.mu.Lock()
@@ -120,9 +114,14 @@ type mixer struct{ a, b maphash.Seed }
 
 func newMixer() mixer { return mixer{maphash.MakeSeed(), maphash.MakeSeed()} }
 
-func (m mixer) mix(id *[16]byte) (key [16]byte, shard int) {
-	a, b := maphash.Bytes(m.a, id[:]), maphash.Bytes(m.b, id[:])
-	binary.LittleEndian.PutUint64(key[:8], a)
-	binary.LittleEndian.PutUint64(key[8:], b)
-	return key, int(a>>32) % shards
+// mix returns 128 bits for a place in a shard, and the shard.
+func (m mixer) mix(id *[16]byte) (a, b uint64, shard int) {
+	a, b = maphash.Bytes(m.a, id[:]), maphash.Bytes(m.b, id[:])
+	return a, b, int(b % shards)
+}
+
+func key(a, b uint64) (k [16]byte) {
+	binary.LittleEndian.PutUint64(k[:8], a)
+	binary.LittleEndian.PutUint64(k[8:], b)
+	return k
 }

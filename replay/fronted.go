@@ -10,7 +10,7 @@ import (
 )
 
 // knownBytes bounds the ids of its own that a process remembers in front of a
-// shared store: some 20 million.
+// shared store: 12 million at least.
 const knownBytes = 256 << 20
 
 // fronted is a store outside this process with what this process has accepted in
@@ -23,12 +23,11 @@ type fronted struct {
 	breaker *breaker
 }
 
-func newFronted(remote Store, window, timeout time.Duration) (*fronted, error) {
-	known, err := newLocal(LocalConfig{MaxBytes: knownBytes, Window: window}, systemClock())
-	if err != nil {
-		return nil, err
+func newFronted(remote Store, w windows, timeout time.Duration) *fronted {
+	return &fronted{
+		remote: remote, known: newExact(w, knownBytes, systemClock()),
+		timeout: timeout, breaker: &breaker{start: time.Now()},
 	}
-	return &fronted{remote: remote, known: known, timeout: timeout, breaker: &breaker{start: time.Now()}}, nil
 }
 
 // within returns the same store under another deadline.

@@ -36,9 +36,7 @@ func New(cfg Config) (*Guard, error) {
 	}
 	front, ok := g.store.(*fronted)
 	if !ok { // a store of the application's own
-		if front, err = newFronted(g.store, 0, defaultTimeout); err != nil {
-			return nil, err
-		}
+		front = newFronted(g.store, windows{int64(defaultWindow.Seconds())}, defaultTimeout)
 	}
 	if cfg.Timeout > 0 {
 		front = front.within(cfg.Timeout)
@@ -78,7 +76,7 @@ type Stats struct {
 	Tokens int
 	// Windows is the number of windows they are spread over.
 	Windows int
-	// Bytes is the memory of the filters.
+	// Bytes is their memory.
 	Bytes int64
 	// Grown is how many filters were added to those a window began with. It grows
 	// when LocalConfig.Capacity is too small for the traffic, which costs time and

@@ -43,12 +43,13 @@ type LocalConfig struct {
 	Window time.Duration
 }
 
-// local keeps ids in Bloom filters of this process, one set per window.
+// local keeps ids in this process, one set per window: Bloom filters, or exact
+// tables where it stands in front of another store.
 type local struct {
 	windows
 	mixer
 	clock
-	sizing   *sizing
+	sizing   *sizing // nil: exact tables
 	maxBytes int64
 	bytes    atomic.Int64
 	state    atomic.Pointer[localState] // replaced as a whole, under mu
@@ -67,7 +68,8 @@ type window struct {
 	deadline time.Duration // on the monotonic clock
 	lately   uint          // ids a shard of the busiest other window had when this one was made
 	bytes    atomic.Int64
-	chains   [shards]chain
+	chains   *[shards]chain
+	tables   *[shards]table
 }
 
 // clock is the wall clock, which may be set, and the monotonic one, which only
@@ -111,12 +113,16 @@ func newLocal(cfg LocalConfig, clock clock) (*local, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	l := &local{
-		windows: w, mixer: newMixer(), clock: clock,
-		sizing: newSizing(cfg.Capacity, cfg.FalsePositiveRate), maxBytes: cfg.MaxBytes,
-	}
-	l.state.Store(&localState{})
+	l := newExact(w, cfg.MaxBytes, clock)
+	l.sizing = newSizing(cfg.Capacity, cfg.FalsePositiveRate)
 	return l, nil
+}
+
+// newExact makes a store of exact tables.
+func newExact(w windows, maxBytes int64, clock clock) *local {
+	l := &local{windows: w, mixer: newMixer(), clock: clock, maxBytes: maxBytes}
+	l.state.Store(&localState{})
+	return l
 }
 
 func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
@@ -124,8 +130,12 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 	if w == nil {
 		return false, err
 	}
-	key, shard := l.mix(&id)
-	return w.chains[shard].use(key[:], func(n int, before uint) (*bloom.BloomFilter, uint, error) {
+	a, b, shard := l.mix(&id)
+	if w.tables != nil {
+		return w.tables[shard].use(a, func(bytes int64) error { return l.take(w, bytes) })
+	}
+	k := key(a, b)
+	return w.chains[shard].use(k[:], func(n int, before uint) (*bloom.BloomFilter, uint, error) {
 		return l.grow(w, shard, n, before)
 	})
 }
@@ -133,21 +143,26 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 // size returns how many ids a window has and how many links beyond the first of
 // each shard.
 func (w *window) size() (ids uint, grown int) {
-	for i := range w.chains {
+	for i := range shards {
+		if w.tables != nil {
+			ids += uint(w.tables[i].size())
+			continue
+		}
 		n, links := w.chains[i].size()
 		ids, grown = ids+n, grown+max(0, links-1)
 	}
 	return ids, grown
 }
 
-// seen reports whether id has been used, without recording anything.
+// seen reports whether id has been used, without recording anything. Only exact
+// tables are asked this.
 func (l *local) seen(id [16]byte, until time.Time) bool {
 	w := l.state.Load().find(l.index(until))
 	if w == nil {
 		return false
 	}
-	key, shard := l.mix(&id)
-	return w.chains[shard].seen(key[:])
+	a, _, shard := l.mix(&id)
+	return w.tables[shard].seen(a)
 }
 
 func (s *localState) find(i int64) *window {
@@ -181,7 +196,7 @@ func (l *local) find(i int64) (*window, error) {
 	case left <= 0, slices.Contains(state.gone, i):
 		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
 	}
-	w := &window{index: i, deadline: l.mono() + left + pad}
+	w := l.newWindow(i, l.mono()+left+pad)
 	for _, other := range state.live {
 		ids, _ := other.size()
 		w.lately = max(w.lately, ids/shards)
@@ -193,15 +208,32 @@ func (l *local) find(i int64) (*window, error) {
 	return w, nil
 }
 
+func (l *local) newWindow(i int64, deadline time.Duration) *window {
+	w := &window{index: i, deadline: deadline}
+	if l.sizing == nil {
+		w.tables = new([shards]table)
+	} else {
+		w.chains = new([shards]chain)
+	}
+	return w
+}
+
 func (l *local) grow(w *window, shard, n int, before uint) (*bloom.BloomFilter, uint, error) {
 	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately)
-	size := int64(bits/64+1) * 8
-	if l.bytes.Add(size) > l.maxBytes {
-		l.bytes.Add(-size)
-		return nil, 0, unavailable(errFull)
+	if err := l.take(w, int64(bits/64+1)*8); err != nil {
+		return nil, 0, err
 	}
-	w.bytes.Add(size)
 	return bloom.New(bits, hashes), capacity, nil
+}
+
+// take accounts for more memory of a window, or refuses it.
+func (l *local) take(w *window, bytes int64) error {
+	if l.bytes.Add(bytes) > l.maxBytes {
+		l.bytes.Add(-bytes)
+		return unavailable(errFull)
+	}
+	w.bytes.Add(bytes)
+	return nil
 }
 
 // arm sets the timer to the next moment at which a window may be dropped. The

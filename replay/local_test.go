@@ -315,6 +315,59 @@ func TestAGrowingChainKeepsTheRateAskedFor(t *testing.T) {
 	}
 }
 
+// What stands in front of a shared store refuses nothing by mistake.
+func TestExactTablesAreExactAndCompact(t *testing.T) {
+	t.Parallel()
+	store := must(t)(replay.Exact(time.Hour, 1<<30), nil)
+	until := time.Now().Add(time.Hour)
+	var ids, again sequence
+	n := soak(500_000, 10_000_000)
+	for range n {
+		if !accepts(t, store, ids.next(), until) {
+			t.Fatal("a first use was refused")
+		}
+	}
+	for range n {
+		if accepts(t, store, again.next(), until) {
+			t.Fatal("a replay was missed")
+		}
+	}
+	if per := float64(replay.Bytes(store)) / float64(n); per < 8 || per > 24 {
+		t.Errorf("%.1f bytes a token", per)
+	}
+}
+
+// After a busy window the next one makes room at once, and a quiet one does not.
+func TestWindowsLearnFromTheOnesBefore(t *testing.T) {
+	t.Parallel()
+	store := must(t)(replay.Local(replay.LocalConfig{}))
+	guard := newGuard(t, replay.Config{Store: store})
+	var ids sequence
+	const n = 300_000
+	until := time.Now().Add(time.Hour)
+	grown := []int{}
+	for w := range 3 {
+		before := guard.Stats()
+		for range n {
+			accepts(t, store, ids.next(), until.Add(time.Duration(w)*time.Hour))
+		}
+		after := guard.Stats()
+		if after.Tokens-before.Tokens != n || after.Windows-before.Windows != 1 || after.Bytes-before.Bytes > 13*n {
+			t.Errorf("window %d: %+v after %+v", w, after, before)
+		}
+		grown = append(grown, after.Grown-before.Grown)
+	}
+	t.Logf("filters added per window: %v", grown)
+	if grown[1] > grown[0]/2 || grown[2] > grown[0]/2 {
+		t.Errorf("filters added per window: %v", grown)
+	}
+	before := replay.Bytes(store)
+	accepts(t, store, ids.next(), until.Add(10*time.Hour))
+	if n := replay.Bytes(store) - before; n > 4096 {
+		t.Errorf("one token in a quiet window takes %d bytes", n)
+	}
+}
+
 func TestAFullLocalStoreFailsAndNeverForgets(t *testing.T) {
 	t.Parallel()
 	store := must(t)(replay.Local(replay.LocalConfig{MaxBytes: 1 << 20}))

@@ -202,6 +202,35 @@ func (f *flickering) Use(ctx context.Context, id [16]byte, until time.Time) (boo
 	return fresh, err
 }
 
+// A process that can remember no more goes on with the store alone, and refuses
+// when it would have to decide alone.
+func TestAFullMemoryInFrontOfAStoreFailsClosed(t *testing.T) {
+	t.Parallel()
+	g, server := redisGuard(t, replay.Config{OnStoreFailure: replay.LocalFallback, Timeout: patient}, replay.RedisConfig{})
+	replay.LimitKnown(replay.StoreOf(g), 1)
+	for range 200 {
+		tok := token()
+		if err := g.Consume(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+			t.Fatal(err)
+		}
+	}
+	server.Kill()
+	refused := 0
+	for range 200 {
+		if err := g.Consume(t.Context(), token()); errors.Is(err, replay.ErrUnavailable) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused < 190 { // the tables that exist have a little room
+		t.Errorf("%d of 200 uses were refused", refused)
+	}
+}
+
 func (e *events) has(v audit.Verdict, reason string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,9 +56,11 @@ func child() int {
 	wins := make([]byte, tokens)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for range goroutines {
+	for g := range goroutines {
 		wg.Go(func() {
-			for i := range tokens {
+			// From a place of their own, so that every token is a race somewhere.
+			for n := range tokens {
+				i := (n + g*tokens/goroutines) % tokens
 				sum := sha256.Sum256([]byte(keys + strconv.Itoa(i)))
 				fresh, err := s.Use(context.Background(), [16]byte(sum[:]), time.Unix(until, 0))
 				if err != nil {
@@ -109,9 +110,6 @@ func TestTwoProcessesAcceptEachTokenOnce(t *testing.T) {
 				}
 			}
 			t.Logf("of %d tokens one process won %d, the other %d", tokens, won[0], won[1])
-			if slices.Contains(won[:], 0) {
-				t.Log("the processes did not meet: the machine is busy")
-			}
 		})
 	}
 }

@@ -84,7 +84,7 @@ func Redis(client rueidis.Client, cfg RedisConfig) (Store, error) {
 		// Two configurations that would divide ids differently never share a key.
 		prefix: cfg.Prefix + strconv.FormatInt(w.seconds, 36) + "-" + strconv.FormatUint(buckets, 36) + ":",
 	}
-	return newFronted(s, cfg.Window, cfg.Timeout)
+	return newFronted(s, w, cfg.Timeout), nil
 }
 
 func (s *redisSet) Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {

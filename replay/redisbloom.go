@@ -41,7 +41,7 @@ func RedisBloom(client rueidis.Client, cfg RedisConfig) (Store, error) {
 		capacity: strconv.Itoa(cfg.Capacity),
 		rate:     strconv.FormatFloat(cfg.FalsePositiveRate, 'f', -1, 64),
 	}
-	return newFronted(s, cfg.Window, cfg.Timeout)
+	return newFronted(s, w, cfg.Timeout), nil
 }
 
 func (s *redisBloom) Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {

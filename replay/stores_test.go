@@ -76,6 +76,10 @@ func TestEveryStoreKeepsThePromise(t *testing.T) {
 			t.Helper()
 			return []storetest.ReplayStore{must(t)(replay.Local(replay.LocalConfig{Window: window}))}
 		},
+		"in front of others": func(t *testing.T, window time.Duration) []storetest.ReplayStore {
+			t.Helper()
+			return []storetest.ReplayStore{must(t)(replay.Exact(window, 1<<30), nil)}
+		},
 		"Redis":            redis(single.Addr),
 		"Redis in cluster": redis(cluster...),
 		"RedisBloom's script over a set": func(t *testing.T, window time.Duration) []storetest.ReplayStore {
