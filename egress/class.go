@@ -9,7 +9,7 @@ import (
 
 // Class says what an address is for. The values are a closed set: "public",
 // "invalid", "zoned", "unspecified", "this_network", "private", "shared",
-// "loopback", "link_local", "protocol", "documentation", "benchmarking", "anycast"
+// "loopback", "link_local", "ietf_protocol", "documentation", "benchmarking", "anycast"
 // (relays and sinks answered by the nearest one), "identifier" (no locations:
 // ORCHID, DRIP, SRv6), "multicast", "reserved", "broadcast", "cloud" (metadata and
 // control services of cloud providers, public-looking ones included),
@@ -51,7 +51,7 @@ const (
 func (c class) name() Class {
 	return [...]Class{
 		"public", "invalid", "zoned", "unspecified", "this_network", "private", "shared",
-		"loopback", "link_local", "protocol", "documentation", "benchmarking", "anycast",
+		"loopback", "link_local", "ietf_protocol", "documentation", "benchmarking", "anycast",
 		"identifier", "multicast", "reserved", "broadcast", "cloud", "unique_local",
 		"site_local", "translation", "tunnel", "discard", "unassigned",
 	}[c]

@@ -87,7 +87,7 @@ func (c *Client) Valid(raw string) bool {
 // URL. It is advisory: the answer of a name server can change, and every request is
 // judged anew.
 func (c *Client) Check(ctx context.Context, raw string) error {
-	start := time.Now()
+	start := c.clock()
 	refused := c.check(ctx, raw)
 	c.record(ctx, start, refused)
 	if refused != nil && !c.reports(refused) {
@@ -114,7 +114,7 @@ func (c *Client) check(ctx context.Context, raw string) *Error {
 // ports.
 func (c *Client) Control(network, address string, _ syscall.RawConn) (err error) {
 	defer failClosed(&err)
-	start := time.Now()
+	start := c.clock()
 	refused := c.socket(network, address, false)
 	c.record(context.Background(), start, refused)
 	if refused != nil && !c.reports(refused) {

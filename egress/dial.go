@@ -27,7 +27,7 @@ func dialTCP(ctx context.Context, network string, to netip.AddrPort, check contr
 // (gRPC, WebSocket, SMTP): it judges the host, the port, every address of the name and
 // the socket. network is "tcp", "tcp4" or "tcp6". The connection itself has no budget.
 func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	start := time.Now()
+	start := c.clock()
 	conn, err := c.dial(ctx, network, address)
 	if err != nil {
 		failure := asError(err)
@@ -51,7 +51,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 			return nil, refused
 		}
 		if reported, ok := ctx.Value(reportKey{}).(*atomic.Bool); !ok || reported.CompareAndSwap(false, true) {
-			c.record(ctx, time.Now(), refused)
+			c.record(ctx, c.clock(), refused)
 		}
 		return (&net.Dialer{Timeout: c.rules.DialTimeout}).DialContext(ctx, network, address)
 	}

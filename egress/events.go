@@ -8,6 +8,14 @@ import (
 	"github.com/ginsec/ginsec/audit"
 )
 
+// clock is the time for an event's duration, read only when there is a sink.
+func (c *Client) clock() time.Time {
+	if c == nil || c.rules == nil || c.rules.Audit == nil {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
 // record writes one decision down. What the network did to an allowed request is an
 // allow event with the kind as its reason and the cause.
 func (c *Client) record(ctx context.Context, start time.Time, failure *Error) {
