@@ -17,6 +17,7 @@ func rawPayload(a *authtest.Issuer, text string) []byte {
 		"OLD", fmt.Sprint(now-7200), "NEXT", fmt.Sprint(now+7200)).Replace(text))
 }
 
+// ASVS 1.5.3, 9.2.3, 10.3.1.
 func TestPayloadAttacks(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, nil)
@@ -162,6 +163,7 @@ func many(n int) string {
 }
 
 // The edges of time, to the second.
+// ASVS 9.2.1.
 func TestTimeEdges(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, func(cfg *auth.Config) { cfg.MaxTokenAge = time.Hour })

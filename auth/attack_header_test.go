@@ -13,6 +13,7 @@ func rawHeader(a *authtest.Issuer, text string) []byte {
 	return []byte(strings.NewReplacer("KID", a.KeyID(), "ALG", "RS256").Replace(text))
 }
 
+// ASVS 9.1.2, 9.1.3, 9.2.2.
 func TestHeaderAttacks(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, nil)
@@ -138,6 +139,7 @@ func TestHeaderAttacks(t *testing.T) {
 
 // The algorithm in the header is not what decides how a signature is checked: a
 // public key must never become a secret.
+// ASVS 9.1.2, 10.3.3.
 func TestKeyConfusionAttacks(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, func(cfg *auth.Config) { cfg.Algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"} })

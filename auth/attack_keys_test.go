@@ -81,6 +81,7 @@ func with(m jwk, change jwk) jwk {
 
 // Each key is served over HTTP and a token is signed with its private half: only
 // a key that may verify access tokens lets it pass.
+// ASVS 9.1.3.
 func TestKeyMaterialAttacks(t *testing.T) {
 	t.Parallel()
 	s := newSmith()
@@ -235,6 +236,7 @@ func TestKeyMaterialAttacks(t *testing.T) {
 
 // A signature on a curve that is not the algorithm's must not pass, nor may the
 // twin of a good one be another token for whoever remembers tokens by their text.
+// ASVS 9.1.1.
 func TestTwinOfAnECDSASignature(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")

@@ -116,6 +116,7 @@ func runAll[T any](t *testing.T, cases map[string]T, run func(t *testing.T, tc T
 	}
 }
 
+// ASVS 14.2.1.
 func TestCredentialsAttacks(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, nil)
@@ -192,6 +193,7 @@ func TestCredentialsAttacks(t *testing.T) {
 	})
 }
 
+// ASVS 9.1.1.
 func TestTokenFormAttacks(t *testing.T) {
 	t.Parallel()
 	a := newArena(t, func(cfg *auth.Config) { cfg.MaxTokenBytes = 3000 })

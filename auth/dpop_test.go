@@ -114,6 +114,7 @@ func (b *bound) send(target, authorization string, proofs ...string) *httptest.R
 	return w
 }
 
+// ASVS 10.3.5.
 func TestProofAttacks(t *testing.T) {
 	t.Parallel()
 	b := newBound(t, nil)
@@ -221,6 +222,7 @@ func TestProofAttacks(t *testing.T) {
 	})
 }
 
+// ASVS 10.3.5.
 func TestProofPassesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBound(t, nil)

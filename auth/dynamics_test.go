@@ -79,6 +79,7 @@ func TestCacheControlIsHeededWithinBounds(t *testing.T) {
 	}
 }
 
+// ASVS 16.5.3.
 func TestOutageAtTheStartIs503AndRecoversByItself(t *testing.T) {
 	t.Parallel()
 	for _, outage := range []time.Duration{time.Second, 30 * time.Second, 10 * time.Minute} {
@@ -173,6 +174,7 @@ func TestRotationUnderAttackIsUsableAfterTheCooldown(t *testing.T) {
 	})
 }
 
+// ASVS 16.5.2.
 func TestKeysOutliveAnOutageAsLongAsConfiguredAndNoLonger(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.JWKS.MaxStale = 2 * time.Hour }, func(t *testing.T, o *origin, v *auth.Verifier) {

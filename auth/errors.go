@@ -56,6 +56,7 @@ const (
 	reasonRevocationUnavailable Reason = "revocation_unavailable"
 
 	// The guards.
+	reasonGranted     Reason = "granted"
 	reasonNoPrincipal Reason = "no_principal"
 	reasonScope       Reason = "insufficient_scope"
 	reasonRequirement Reason = "requirement"

@@ -42,10 +42,14 @@ func recordOf(ctx context.Context, sink audit.Sink, route, subject string, refus
 	if !audit.Wanted(ctx, sink, verdict) {
 		return
 	}
-	sink.Record(ctx, audit.Event{
+	event := audit.Event{
 		Control: control, Verdict: verdict, Reason: string(refusal.Reason), Route: route, Status: refusal.Status,
-		Subject: audit.SubjectOf(subject), Duration: time.Since(start), Err: refusal.cause,
-	})
+		Subject: audit.SubjectOf(subject), Err: refusal.cause,
+	}
+	if !start.IsZero() { // a guard is not worth a look at the clock
+		event.Duration = time.Since(start)
+	}
+	sink.Record(ctx, event)
 }
 
 // recordKeys tells of a fetch that failed, or of an issuer that publishes its

@@ -95,6 +95,7 @@ func TestEventsNameTheSubjectOnlyWhenTheTokenWasGood(t *testing.T) {
 	}{
 		{"a scope is missing", mint(t, iss, nil), alice, guarded, []string{"ok", "insufficient_scope"}},
 		{"the audience of a group", mint(t, iss, nil), alice, group, []string{"audience"}},
+		{"a guard is content", mint(t, iss, map[string]any{"scope": "admin"}), alice, guarded, []string{"ok", "granted"}},
 		{"a forged token", forged, "", guarded, []string{"signature"}},
 		{"an expired token", mint(t, iss, map[string]any{"exp": 1}), "", guarded, []string{"expired"}},
 	} {

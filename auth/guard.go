@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -45,7 +44,7 @@ func scopes(names []string, enough func(*identity.Principal) bool) gin.HandlerFu
 		panic("auth: a scope that no token can have")
 	}
 	extra := param("scope", strings.Join(names, " "))
-	return guard(extra, func(_ context.Context, p *identity.Principal) *Error {
+	return guard(extra, func(p *identity.Principal) *Error {
 		if enough(p) {
 			return nil
 		}
@@ -59,7 +58,7 @@ func Require(check func(*identity.Principal) error) gin.HandlerFunc {
 	if check == nil {
 		panic("auth.Require: no check given")
 	}
-	return guard("", func(_ context.Context, p *identity.Principal) *Error {
+	return guard("", func(p *identity.Principal) *Error {
 		if err := check(p); err != nil {
 			return &Error{Status: http.StatusForbidden, Code: "access_denied", Reason: reasonRequirement, cause: err}
 		}
@@ -67,45 +66,57 @@ func Require(check func(*identity.Principal) error) gin.HandlerFunc {
 	})
 }
 
-var errNoMiddleware = errors.New("auth: a guard met a request without a principal: is the verifier's middleware in front of it?")
+var errNoPrincipal = errors.New("auth: a guard met a request without a principal: is the verifier's middleware in front of it?")
 
 // guard is what all guards have in common. Without a principal it refuses: a
 // guard whose verifier was forgotten must not be open.
-func guard(extra string, judge func(context.Context, *identity.Principal) *Error) gin.HandlerFunc {
+func guard(extra string, judge func(*identity.Principal) *Error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if probe.Met(c, control+".guard") {
 			return
 		}
-		start := time.Now()
 		ctx := c.Request.Context()
+		e, _ := ctx.Value(publishedKey{}).(*verified)
 		p, ok := identity.From(ctx)
 		var refusal *Error
 		if ok {
-			refusal = judge(ctx, p)
+			refusal = judge(p)
 		} else {
-			refusal = &Error{Status: http.StatusUnauthorized, Reason: reasonNoPrincipal, cause: errNoMiddleware}
+			refusal = &Error{Status: http.StatusUnauthorized, Reason: reasonNoPrincipal, cause: errNoPrincipal}
 		}
 		if refusal == nil {
-			return
-		}
-		a, sink, s := &answers{bearer: true}, audit.Slog(nil), bearer
-		if e, found := ctx.Value(publishedKey{}).(*verified); found {
-			a, sink = e.owner.answers, e.owner.cfg.Audit
-			if e.confirm.kind() == identity.DPoP {
-				s = dpop
+			if e != nil && audit.Wanted(ctx, e.owner.cfg.Audit, audit.Allow) {
+				e.owner.cfg.Audit.Record(ctx, audit.Event{
+					Control: control, Verdict: audit.Allow, Reason: string(reasonGranted),
+					Route: c.FullPath(), Subject: audit.SubjectOf(p.ID()),
+				})
 			}
-		}
-		subject := ""
-		if ok {
-			subject = p.ID()
-		}
-		recordOf(ctx, sink, c.FullPath(), subject, refusal, start)
-		if refusal.Status == http.StatusForbidden && refusal.Reason == reasonRequirement {
-			a.plain(c, refusal)
 			return
 		}
-		a.write(c, refusal, s, extra)
+		refuseGuarded(c, e, p, refusal, extra)
 	}
+}
+
+// refuseGuarded answers through the verifier that let the request pass; without
+// one in front it answers all the same and tells the program's log.
+func refuseGuarded(c *gin.Context, e *verified, p *identity.Principal, refusal *Error, extra string) {
+	a, sink, s := &answers{bearer: true}, audit.Slog(nil), bearer
+	if e != nil {
+		a, sink = e.owner.answers, e.owner.cfg.Audit
+		if e.confirm.kind() == identity.DPoP {
+			s = dpop
+		}
+	}
+	subject := ""
+	if p != nil {
+		subject = p.ID()
+	}
+	recordOf(c.Request.Context(), sink, c.FullPath(), subject, refusal, time.Time{})
+	if refusal.Reason == reasonRequirement {
+		a.plain(c, refusal)
+		return
+	}
+	a.write(c, refusal, s, extra)
 }
 
 // StepUp lets a request pass whose user authenticated strongly and lately enough
@@ -124,7 +135,7 @@ func StepUp(maxAge time.Duration, acr ...string) gin.HandlerFunc {
 	if maxAge > 0 {
 		extra += param("max_age", strconv.FormatInt(int64(maxAge/time.Second), 10))
 	}
-	return guard(extra, func(_ context.Context, p *identity.Principal) *Error {
+	return guard(extra, func(p *identity.Principal) *Error {
 		late := maxAge > 0 && (p.AuthTime.IsZero() || time.Since(p.AuthTime) > maxAge)
 		if late || len(acr) > 0 && !slices.Contains(acr, acrOf(p)) {
 			return &Error{Status: http.StatusUnauthorized, Code: codeStepUp, Reason: reasonStepUp}

@@ -54,12 +54,12 @@ var (
 // parseKeys returns the usable keys of a key set (RFC 7517 section 5). A key that
 // cannot be used never spoils the others; a set without any is an error.
 func parseKeys(raw []byte, allowed []*algorithm, maxKeys int) ([]*key, error) {
-	set := keySet{text: string(raw)}
+	set := keySet{text: string(raw), limit: maxKeys}
 	if err := jsonv2.Unmarshal(raw, &set, jsonv2.AllowDuplicateNames(true)); err != nil || !set.found {
 		return nil, errNotKeySet
 	}
 	var keys []*key
-	for i, text := range set.keys[:min(len(set.keys), maxKeys)] {
+	for i, text := range set.keys {
 		if k, err := parseKey(text, strconv.Itoa(i), allowed); err == nil {
 			keys = append(keys, k)
 		}
@@ -74,6 +74,7 @@ func parseKeys(raw []byte, allowed []*algorithm, maxKeys int) ([]*key, error) {
 // or one bad key would make all of it unreadable; keys are then read strictly.
 type keySet struct {
 	text  string
+	limit int
 	found bool
 	keys  []string
 }
@@ -101,7 +102,7 @@ func (s *keySet) elements(value string) Reason {
 	if _, err := dec.ReadToken(); err != nil {
 		return reasonMalformed
 	}
-	for dec.PeekKind() != ']' {
+	for len(s.keys) < s.limit && dec.PeekKind() != ']' {
 		raw, err := dec.ReadValue()
 		if err != nil {
 			return reasonMalformed

@@ -37,6 +37,7 @@ func newCertificate(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, b64(sum[:])
 }
 
+// ASVS 10.3.5.
 func TestCertificateBoundTokens(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")

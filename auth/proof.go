@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -84,12 +83,12 @@ func (p *proofVerifier) verify(c *gin.Context, proofs []string, token, jkt strin
 
 // proofClaims are those of a proof. Names match exactly; others are ignored.
 type proofClaims struct {
-	JTI   string          `json:"jti"`
-	HTM   string          `json:"htm"`
-	HTU   string          `json:"htu"`
-	ATH   string          `json:"ath"`
-	Nonce string          `json:"nonce"`
-	IAT   json.RawMessage `json:"iat"`
+	JTI   string       `json:"jti"`
+	HTM   string       `json:"htm"`
+	HTU   string       `json:"htu"`
+	ATH   string       `json:"ath"`
+	Nonce string       `json:"nonce"`
+	IAT   jsonv2.Value `json:"iat"`
 }
 
 // open checks the proof's form, key and signature and returns its claims.
@@ -126,7 +125,7 @@ func (p *proofVerifier) open(proof, jkt string) (claims proofClaims, ok bool) {
 // thumbprintOf is the JWK's SHA-256 thumbprint (RFC 7638); false for a key with
 // private parts or members of another type.
 func thumbprintOf(text string) (string, bool) {
-	m := map[string]json.RawMessage{}
+	m := map[string]jsonv2.Value{}
 	if err := jsonv2.Unmarshal([]byte(text), &m); err != nil {
 		return "", false
 	}

@@ -113,7 +113,9 @@ func (s *source) refresh(ctx context.Context) {
 	if err == nil {
 		// A refresh that is due may take a while: keys are never too old before it
 		// had the time to end.
-		err = s.accept(answer, next.Add(max(s.cfg.MaxStale, s.cfg.Timeout)))
+		if err = s.accept(answer, next.Add(max(s.cfg.MaxStale, s.cfg.Timeout))); err != nil {
+			s.fetch.forget() // the tag of a useless answer must not renew anything
+		}
 	}
 	if err != nil && stopped.Err() == nil {
 		s.report(reasonFetch, err, start)
@@ -139,7 +141,6 @@ func (s *source) accept(a answer, staleAt time.Time) error {
 	old := s.snapshot.Load()
 	if a.notModified {
 		if old == nil {
-			s.fetch.forget()
 			return errNotKeySet
 		}
 		renewed := *old
@@ -149,7 +150,6 @@ func (s *source) accept(a answer, staleAt time.Time) error {
 	}
 	keys, err := parseKeys(a.body, s.allowed, s.cfg.MaxKeys)
 	if err != nil {
-		s.fetch.forget()
 		return err
 	}
 	if slices.ContainsFunc(keys, func(k *key) bool { return k.private }) {

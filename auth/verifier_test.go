@@ -212,6 +212,7 @@ func TestConfigMistakesAreReportedTogether(t *testing.T) {
 	}
 }
 
+// ASVS 10.3.2, 10.3.4.
 func TestGuards(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")

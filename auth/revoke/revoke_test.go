@@ -74,6 +74,7 @@ func conform(t *testing.T, l *revoke.List) {
 	check("by id alone", principal("grace", "later", now), true)
 }
 
+// ASVS 7.4.1, 7.4.2.
 func TestMemoryKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	l, err := revoke.Memory(revoke.Config{})
@@ -83,6 +84,7 @@ func TestMemoryKeepsItsPromises(t *testing.T) {
 	conform(t, l)
 }
 
+// ASVS 7.4.1, 7.4.2.
 func TestRedisKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t)
