@@ -20,7 +20,7 @@ func describe(ctx context.Context, o options) (report.Machine, error) {
 		CPU: processor(), Cores: runtime.NumCPU(), Rounds: o.rounds, Benchtime: o.benchtime.String(), Wire: o.wire,
 		Programs: []string{version(ctx, "redis-server", "--version"), version(ctx, "wrk", "--version")},
 	}
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{if not (or .Indirect .Main .Replace)}}{{.Path}} {{.Version}}{{end}}", "all").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{if not (or .Main .Replace)}}{{if or (not .Indirect) (eq .Path \"github.com/bytedance/sonic\" \"github.com/goccy/go-json\")}}{{.Path}} {{.Version}}{{end}}{{end}}", "all").Output()
 	if err != nil {
 		return m, fmt.Errorf("go list: %w", err)
 	}
