@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // control judges at the socket; its form is net.Dialer's ControlContext.
