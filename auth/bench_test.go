@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,31 @@ func BenchmarkVerifyCacheHit(b *testing.B) {
 		if _, err := v.Verify(ctx, token); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkCacheMemory says what a remembered token costs.
+func BenchmarkCacheMemory(b *testing.B) {
+	const entries = 10_000
+	iss := newIssuer(b, "EdDSA")
+	tokens := make([]string, entries)
+	for i := range tokens {
+		tokens[i] = mint(b, iss, typical())
+	}
+	for b.Loop() {
+		v := newVerifier(b, configFor(iss))
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for _, token := range tokens {
+			if _, err := v.Verify(context.Background(), token); err != nil {
+				b.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/entries, "B/entry")
+		runtime.KeepAlive(v)
 	}
 }
 

@@ -134,19 +134,18 @@ type publishedKey struct{}
 
 // published returns what this verifier found out about the request before.
 func (v *Verifier) published(c *gin.Context) (*verified, bool) {
-	ctx := c.Request.Context()
-	e, _ := ctx.Value(publishedKey{}).(*verified)
+	e, _ := reqctx.Own(c, publishedKey{}).(*verified)
 	if e == nil || e.owner == v {
 		return e, e != nil
 	}
-	e, ok := ctx.Value(v).(*verified) // another verifier came in between
+	e, ok := reqctx.Own(c, v).(*verified) // another verifier came in between
 	return e, ok
 }
 
 // publish makes e's principal that of the request. It joins the one value all
 // controls share, so that it costs one copy of the request at most.
 func (v *Verifier) publish(c *gin.Context, e *verified) {
-	if other, _ := c.Request.Context().Value(publishedKey{}).(*verified); other != nil && other.owner != v {
+	if other, _ := reqctx.Own(c, publishedKey{}).(*verified); other != nil && other.owner != v {
 		reqctx.Put(c, other.owner, other)
 	}
 	reqctx.Put(c, publishedKey{}, e)

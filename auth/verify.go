@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,7 @@ func (c *headerCache) put(segment string, h *parsedHeader) {
 			return
 		}
 	}
-	next[string([]byte(segment))] = h // the segment would keep its token alive
+	next[strings.Clone(segment)] = h // the segment alone would keep its token alive
 	c.known.Store(&next)
 }
 
