@@ -34,7 +34,7 @@ func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*b
 	if r.Body == nil || r.Body == http.NoBody {
 		return buffers.Get().(*buffer), nil
 	}
-	d := s.deadline(w)
+	d := s.deadline(w, r)
 	if r.ContentLength > limit {
 		// Nothing was read, so a client that waits for 100 Continue sends nothing.
 		return nil, s.tooLarge(limit)
@@ -49,9 +49,16 @@ func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*b
 }
 
 // deadline limits how long the body may take, where there is a connection.
-func (s *settings) deadline(w http.ResponseWriter) readDeadliner {
+func (s *settings) deadline(w http.ResponseWriter, r *http.Request) readDeadliner {
 	d := deadliner(w)
-	if d == nil || s.ReadTimeout <= 0 || d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) != nil {
+	if d == nil || s.ReadTimeout <= 0 {
+		return nil
+	}
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if ok && server.ReadTimeout > 0 && server.ReadTimeout <= s.ReadTimeout {
+		return nil // the server's own deadline is running, and is tighter
+	}
+	if d.SetReadDeadline(time.Now().Add(s.ReadTimeout)) != nil {
 		return nil
 	}
 	return d

@@ -48,7 +48,7 @@ func Check[T any](opts ...Options) error {
 	l.params(t)
 	l.visit(t)
 	if len(l.errs) == 0 {
-		l.rules(t)
+		l.rules()
 	}
 	return errors.Join(l.errs...)
 }

@@ -65,7 +65,7 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 			In struct{ Deep string } `json:"in"`
 		}](), "Deep has no tag"},
 		"a member named dash": {binding.Check[struct {
-			A string `json:"-,omitempty"`
+			A string `json:"-,omitempty"` //nolint:staticcheck // the mistake under test
 		}](), `A has the tag json:"-,"`},
 		"two sources": {binding.Check[struct {
 			A string `json:"a" form:"a"`
@@ -121,7 +121,8 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"a file tag that says nothing": {binding.Check[struct {
 			A binding.File `form:"a" file:"max=big"`
 		}](), "file tag it cannot mean"},
-		"an option out of range": {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
+		"a pointer nobody can set": {binding.Check[struct{ *level1 }](), "which nobody can set"},
+		"an option out of range":   {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
 	} {
 		switch {
 		case tc.want == "" && tc.err != nil:
@@ -148,7 +149,7 @@ func TestCheckReportsAllMistakesAtOnceAsTypeErrors(t *testing.T) {
 	err := binding.Check[struct {
 		A string
 		B time.Duration `json:"b"`
-		C string        `json:"-,"`
+		C string        `json:"-,"` //nolint:staticcheck // the mistake under test
 	}]()
 	var one *binding.TypeError
 	if !errors.As(err, &one) {

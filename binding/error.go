@@ -94,6 +94,9 @@ func (e *Error) problem(c *gin.Context) problem.Problem {
 			p.Type = base + e.Code
 		}
 	}
+	if e.Truncated {
+		p.Detail = "There are more faults than are listed."
+	}
 	for _, issue := range e.Issues {
 		f := problem.Field{Code: issue.Code, Param: issue.Param, Expected: issue.Expected}
 		switch issue.In {

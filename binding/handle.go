@@ -1,8 +1,11 @@
 package binding
 
 import (
+	"reflect"
+
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/binding/internal/plan"
 	"github.com/ginsec/ginsec/internal/probe"
 	"github.com/ginsec/ginsec/internal/reqctx"
 )
@@ -35,6 +38,9 @@ func Defaults(opts Options) gin.HandlerFunc {
 func Handle[T any](h func(*gin.Context, T), opts ...Options) gin.HandlerFunc {
 	if err := Check[T](opts...); err != nil {
 		panic("binding: Handle: " + err.Error())
+	}
+	if root := plans.Of(reflect.TypeFor[T]()).Root; root.Kind == plan.Struct && len(root.List) > 0 && !root.Reachable() {
+		panic((&TypeError{Type: root.Type, Reason: "names no member of a JSON document: use Query, Form, URI, Header or Multipart"}).Error())
 	}
 	return func(c *gin.Context) {
 		if probe.Met(c, control) {

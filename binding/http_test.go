@@ -101,6 +101,27 @@ func TestABodyThatNeverComesEndsAtTheReadTimeout(t *testing.T) {
 	}
 }
 
+func TestATighterReadTimeoutOfTheServerHolds(t *testing.T) {
+	t.Parallel()
+	engine := gin.New()
+	engine.POST("/", bindAs[any]()) // 30 s
+	server := httptest.NewUnstartedServer(engine)
+	server.Config.ReadTimeout = 50 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, in := dial(t, server)
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
 // A deadline that outlived the body would cancel the request's context while the
 // handler works, or cut the next request of the connection.
 func TestTheReadTimeoutEndsWithTheBody(t *testing.T) {

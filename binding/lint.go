@@ -164,17 +164,15 @@ func hasRules(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// rules runs the validator over a zero target: it panics at a rule nobody
-// defined, and better now than at the first request.
-func (l *linter) rules(t reflect.Type) {
-	defer func() {
-		if r := recover(); r != nil {
-			l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", r))
+// rules runs the validator over zero targets: it panics at a rule nobody defined,
+// and better now than at the first request.
+func (l *linter) rules() {
+	for t := range l.seen {
+		if t.Kind() != reflect.Struct {
+			continue
 		}
-	}()
-	for seen := range l.seen {
-		if seen.Kind() == reflect.Struct {
-			_ = l.s.validate(InBody, reflect.New(seen))
+		if e := l.s.validate(InBody, reflect.New(t)); e != nil && e.Code == codeInternal {
+			l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 	if r.Body == nil {
 		return s.invalid(Issue{In: InForm, Code: codeEmpty})
 	}
-	d := s.deadline(w)
+	d := s.deadline(w, r)
 	if r.ContentLength > s.MaxUploadBytes {
 		return s.tooLarge(s.MaxUploadBytes)
 	}

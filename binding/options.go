@@ -47,7 +47,8 @@ type Options struct {
 	MaxUploadBytes int64
 
 	// AllowUnknown lets members and parameters pass that the target does not name.
-	// They are ignored; limits hold for them too.
+	// They are ignored, but count for MaxDepth and MaxValues. The Go name of a field
+	// without a json tag stays refused.
 	AllowUnknown bool
 	// AllowNull lets null stand for the zero value everywhere.
 	AllowNull bool

@@ -91,7 +91,7 @@ func TestAnErrorSaysThatThereWasMore(t *testing.T) {
 	var in user
 	err := binding.Options{MaxIssues: 1}.Decode([]byte(`{"x":1,"y":2}`), &in)
 	var e *binding.Error
-	if !errors.As(err, &e) || !e.Truncated || len(e.Issues) != 1 {
+	if !errors.As(err, &e) || !e.Truncated || len(e.Issues) != 1 || e.Problem().Detail == "" {
 		t.Errorf("%+v", err)
 	}
 }
@@ -353,4 +353,43 @@ func TestHandleRefusesBadTypesAtRegistration(t *testing.T) {
 		}
 	}()
 	binding.Handle(func(*gin.Context, struct{ NoTag string }) {})
+}
+
+func TestARuleThatCannotBeAppliedIsNeverTheClientsFault(t *testing.T) {
+	t.Parallel()
+	type odd struct {
+		On *bool `json:"on" binding:"omitempty,min=1"`
+	}
+	answers(t, bindAs[odd](), map[string]string{`{}`: `{"on":null}`, `{"on":true}`: "500, internal_error"})
+}
+
+func TestAlternativesLeakNoParameter(t *testing.T) {
+	t.Parallel()
+	type odd struct {
+		OtherGo string `json:"other"`
+		A       string `json:"a" binding:"eq=x|eqfield=OtherGo"`
+	}
+	answers(t, bindAs[odd](), map[string]string{`{"a":"y"}`: "400, rule.eq|eqfield #/a"})
+}
+
+func TestHandleRefusesATypeOfAnotherSource(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "names no member") {
+			t.Errorf("%q", text)
+		}
+	}()
+	binding.Handle(func(*gin.Context, page2) {})
+}
+
+func TestFieldsOfAnotherSourceAreNeitherReachableNorRequiredInABody(t *testing.T) {
+	t.Parallel()
+	type both struct {
+		ID   int    `uri:"id" strict:"required"`
+		Name string `json:"name"`
+	}
+	if err := binding.Check[both](); err != nil {
+		t.Error(err)
+	}
+	answers(t, bindAs[both](), map[string]string{`{"name":"x"}`: `{"ID":0,"name":"x"}`, `{"ID":1}`: "400, unknown_field #/ID"})
 }

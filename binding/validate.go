@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -40,7 +41,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	}
 	r := ruler{s: s, in: InBody, check: v.ValidateStruct}
 	if engine, ok := v.Engine().(*validator.Validate); ok {
-		name := out.Type().Elem().Name() + "."
+		name := base(out.Type()).Name() + "."
 		present := map[string]bool{}
 		for _, path := range f.Paths() {
 			for end := range len(path) {
@@ -51,6 +52,9 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 			present[path] = true
 		}
 		r.check = func(target any) error {
+			if base(reflect.TypeOf(target)) != base(out.Type()) {
+				return engine.Struct(target) // an element of a list or a map
+			}
 			return engine.StructFiltered(target, func(ns []byte) bool {
 				path := strings.TrimPrefix(string(ns), name)
 				// Elements of lists and maps come as a whole.
@@ -61,13 +65,27 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	return r.run(out)
 }
 
-func (r *ruler) run(out reflect.Value) *Error {
+// base removes all pointers.
+func base(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+func (r *ruler) run(out reflect.Value) (e *Error) {
 	s := r.s
+	defer func() {
+		if p := recover(); p != nil {
+			// The validator panics at rules that do not fit their field.
+			e = s.broken(fmt.Errorf("binding: the validator panicked: %v", p))
+		}
+	}()
 	r.value(out, nil)
 	if len(r.issues) == 0 {
 		return nil
 	}
-	e := s.invalid(r.issues...)
+	e = s.invalid(r.issues...)
 	e.Status, e.Truncated, e.cause = s.ValidationStatus, r.truncated, errors.Join(r.causes...)
 	if len(r.causes) == 1 {
 		e.cause = r.causes[0]
@@ -176,7 +194,8 @@ func (r *ruler) add(i Issue) {
 }
 
 func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) Issue {
-	i := Issue{In: r.in, Rule: f.Tag(), Code: codeRulePrefix + f.Tag()}
+	i := Issue{In: r.in, Rule: ruleName(f.Tag())}
+	i.Code = codeRulePrefix + i.Rule
 	inner := strings.TrimPrefix(f.StructNamespace(), root.Type().Name()+".")
 	at, parent := locate(root, inner, slices.Clone(path), r.in)
 	if r.in == InBody {
@@ -186,4 +205,18 @@ func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) I
 	}
 	i.Param = ruleParam(f, parent, r.in)
 	return i
+}
+
+// ruleName is the tag of a failed rule without parameters, which alternatives
+// ("eq=a|eqfield=B") carry in their tag.
+func ruleName(tag string) string {
+	if !strings.ContainsAny(tag, "=|") {
+		return tag
+	}
+	var names []string
+	for one := range strings.SplitSeq(tag, "|") {
+		name, _, _ := strings.Cut(one, "=")
+		names = append(names, name)
+	}
+	return strings.Join(names, "|")
 }

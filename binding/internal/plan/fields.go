@@ -41,10 +41,13 @@ func (b *builder) fields(n *Node, t reflect.Type) {
 	for i, c := range kept {
 		n.byName[c.Name] = i
 		n.Barred = n.Barred || c.Hidden || c.ReadOnly
+		if c.Hidden {
+			continue // another source's
+		}
 		if c.Required {
 			n.Required.Add(i)
 		}
-		if c.Required || !c.Optional && !c.ReadOnly && !c.Hidden {
+		if c.Required || !c.Optional && !c.ReadOnly {
 			n.All.Add(i)
 		}
 	}
@@ -117,6 +120,10 @@ func (b *builder) flatten(t reflect.Type) []candidate {
 				continue
 			}
 			inner := Indirect(sf.Type)
+			if inner != sf.Type && !sf.IsExported() {
+				b.fault(at.typ, sf.Name, errors.New("embeds a pointer to an unexported struct, which nobody can set"))
+				continue
+			}
 			if at.fields {
 				queue = append(queue, level{inner, c.Index, c.GoPath, !seen[inner]})
 			}

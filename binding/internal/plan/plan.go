@@ -6,6 +6,7 @@ package plan
 import (
 	"math/bits"
 	"reflect"
+	"slices"
 	"sync"
 )
 
@@ -89,6 +90,11 @@ func (f *Fields) Find(name []byte, hint int) int {
 		return i
 	}
 	return -1
+}
+
+// Reachable reports whether a document can set anything.
+func (f *Fields) Reachable() bool {
+	return slices.ContainsFunc(f.List, func(one Field) bool { return !one.Hidden && !one.ReadOnly })
 }
 
 // Set is a set of positions.
