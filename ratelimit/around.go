@@ -49,7 +49,7 @@ func (g *gate) around(c *gin.Context) {
 	d := g.begin(c, v)
 	from := len(v.charged)
 	passed := g.surround(d)
-	g.l.free(d)
+	g.end(d)
 	if passed {
 		g.proceed(c, v, from, outermost)
 	}

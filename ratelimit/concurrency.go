@@ -55,20 +55,19 @@ func (s *slots) serve(c *gin.Context) {
 		return
 	}
 	d := s.gate.begin(c, v)
-	d.buf = d.buf[:0]
 	d.appendKey(&s.key)
 	hash := maphash.Bytes(l.seed, d.buf)
 	if !s.enter(hash) {
 		c.Writer.Header()[headerRetry] = []string{"1"}
 		problem.Abort(c, problem.Problem{Status: http.StatusTooManyRequests, Code: reasonConcurrency})
 		l.record(d, audit.Deny, reasonConcurrency, http.StatusTooManyRequests, nil)
-		l.free(d)
+		s.gate.end(d)
 		return
 	}
 	defer s.leave(hash)
 	v.gates = append(v.gates, &s.gate)
 	l.record(d, audit.Allow, reasonOK, 0, nil)
-	l.free(d)
+	s.gate.end(d)
 	c.Next()
 }
 

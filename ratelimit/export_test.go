@@ -7,6 +7,7 @@ var (
 	TakeScript   = takeScript
 	RefundScript = refundScript
 	SlotOf       = slotOf
+	ParsePeer    = parsePeer
 )
 
 // The hashes are constants, so that the package needs no SHA-1.

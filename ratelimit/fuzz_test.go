@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,6 +103,26 @@ func FuzzParsePolicy(f *testing.F) {
 		l := newLimiter(t, ratelimit.Config{})
 		if h := l.Use(p); h == nil { // panics when a parsed policy is not valid
 			t.Fatal("no handler")
+		}
+	})
+}
+
+// FuzzPeer holds the short way to read a peer's address against the general one.
+func FuzzPeer(f *testing.F) {
+	for _, s := range []string{
+		"192.0.2.1:4711", "192.0.2.1", "255.255.255.255:65535", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:", "01.2.3.4:1", "1.2.3.256:1",
+		"1.2.3:1", "1.2.3.4.5:1", "[::1]:1", "@", "", "1..2.3:4", "1.2.3.4:+1", "1.2.3.4:00001", "0.0.0.0:1",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		short, ok := ratelimit.ParsePeer(s)
+		long, err := netip.ParseAddrPort(s)
+		if ok && (err != nil || long.Addr() != netip.AddrFrom4(short)) {
+			t.Fatalf("%q is %v, says the short way; %v, %v says the other", s, short, long, err)
+		}
+		if plain := err == nil && long.Addr().Is4(); plain && !ok && long.String() == s {
+			t.Fatalf("%q is left to the general way", s)
 		}
 	})
 }

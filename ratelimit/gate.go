@@ -38,7 +38,7 @@ type gate struct {
 }
 
 func (l *Limiter) gate(method string, inner gin.HandlerFunc, policies []Policy) *gate {
-	compiled, err := compileAll(policies, &l.defaults)
+	compiled, err := l.compileAll(policies)
 	if err != nil {
 		panic(fmt.Sprintf("ratelimit.%s: %v", method, err))
 	}
@@ -71,7 +71,7 @@ func (g *gate) serve(c *gin.Context) {
 	d := g.begin(c, v)
 	from := len(v.charged)
 	passed := g.resolve(d, everyPolicy) && g.charge(d)
-	g.l.free(d)
+	g.end(d)
 	if passed {
 		g.proceed(c, v, from, outermost)
 	}
@@ -79,14 +79,28 @@ func (g *gate) serve(c *gin.Context) {
 
 // begin starts one step's way through a gate.
 func (g *gate) begin(c *gin.Context, v *visit) *batch {
-	d := g.l.batch()
-	d.subject = subject{c: c, resolver: g.l.resolver}
+	d := &v.batch
+	if v.busy { // Around's handler has limits of its own
+		d = g.l.batch()
+	}
+	v.busy = true
+	d.subject = subject{c: c, resolver: g.l.resolver, direct: g.l.direct}
 	d.visit = v
 	d.started = time.Time{}
 	if audit.Wanted(c.Request.Context(), g.l.audit, audit.Allow) {
 		d.started = time.Now()
 	}
 	return d
+}
+
+// end gives the working memory of a step back.
+func (g *gate) end(d *batch) {
+	if v := d.visit; d == &v.batch {
+		d.clear()
+		v.busy = false
+		return
+	}
+	g.l.free(d)
 }
 
 // proceed runs the rest of the chain where something is to be done after it.
@@ -120,7 +134,6 @@ func (g *gate) resolve(d *batch, wanted func(*policy) bool) bool {
 			g.l.refuseInvalid(d)
 			return false
 		}
-		d.begin(p)
 		d.appendKey(&p.Key)
 		g.l.add(d, p, cost, limit, window)
 	}

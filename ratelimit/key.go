@@ -177,6 +177,7 @@ func (k Key) personal() bool {
 type subject struct {
 	c        *gin.Context
 	resolver *clientip.Resolver
+	direct   bool // the client is the peer
 	who      *identity.Principal
 	asked    bool
 }
@@ -189,9 +190,10 @@ func (s *subject) principal() *identity.Principal {
 	return s.who
 }
 
-// appendKey appends the key of the request to b.buf, each part with its kind and
+// appendKey puts the key of the request in b.buf, each part with its kind and
 // length.
 func (b *batch) appendKey(k *Key) {
+	b.buf = b.buf[:0]
 	for i := range k.parts {
 		b.buf = k.parts[i].appendPart(b.buf, &b.subject)
 		if i == 0 {
@@ -232,6 +234,11 @@ func (p *part) appendPart(b []byte, s *subject) []byte {
 }
 
 func appendIP(b []byte, s *subject) []byte {
+	if s.direct {
+		if v4, ok := parsePeer(s.c.Request.RemoteAddr); ok {
+			return appendAddr(b, netip.AddrFrom4(v4), true)
+		}
+	}
 	a, ok := s.resolver.Addr(s.c.Request)
 	return appendAddr(b, a, ok)
 }
@@ -264,29 +271,30 @@ func appendText(b []byte, k kind, text string) []byte {
 	return append(b, text...)
 }
 
-// appendValues appends the key of a charge, as a request with its values has it.
-func (b *batch) appendValues(k *Key, c *Charge) *Error {
+// appendValues appends the key of a charge, as a request with its values has it,
+// and tells where its first part ends.
+func (k *Key) appendValues(b []byte, c *Charge) (key []byte, first int, fault *Error) {
 	for i := range k.parts {
 		p, value := &k.parts[i], c.value(i)
 		switch p.kind {
 		case byIP:
 			a, err := netip.ParseAddr(value)
 			if err != nil {
-				return &Error{"Charge.Key", "is not an address, but the policy counts by address"}
+				return b, 0, &Error{"Charge.Key", "is not an address, but the policy counts by address"}
 			}
-			b.buf = appendAddr(b.buf, a.Unmap().WithZone(""), true)
+			b = appendAddr(b, a.Unmap().WithZone(""), true)
 		case global:
-			b.buf = append(b.buf, byte(global))
+			b = append(b, byte(global))
 		case byUserOrIP:
-			b.buf = appendText(b.buf, byUser, value)
+			b = appendText(b, byUser, value)
 		case byAPIKey:
-			b.buf = appendText(appendText(b.buf, byAPIKey, p.header), byAPIKey, value)
+			b = appendText(appendText(b, byAPIKey, p.header), byAPIKey, value)
 		default:
-			b.buf = appendText(b.buf, p.kind, value)
+			b = appendText(b, p.kind, value)
 		}
 		if i == 0 {
-			b.first = len(b.buf)
+			first = len(b)
 		}
 	}
-	return nil
+	return b, first, nil
 }

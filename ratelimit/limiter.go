@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ginsec/ginsec/audit"
@@ -56,11 +57,14 @@ type Config struct {
 type Limiter struct {
 	store    Store
 	resolver *clientip.Resolver
+	direct   bool // the client is the peer
 	audit    audit.Sink
 	timeout  time.Duration
 	defaults defaults
 	seed     maphash.Seed
 	remote   bool
+	memory   *memory                    // the store, if it is one
+	recent   [64]atomic.Pointer[policy] // of charges outside requests
 	batches  sync.Pool
 	visits   visits
 }
@@ -87,7 +91,7 @@ func New(cfg Config) (*Limiter, error) {
 		return nil, err
 	}
 	l := &Limiter{
-		store: cfg.Store, resolver: resolver, audit: cfg.Audit,
+		store: cfg.Store, resolver: resolver, direct: len(cfg.TrustedProxies) == 0, audit: cfg.Audit,
 		timeout: cfg.Timeout, defaults: defaults{cfg.OnStoreFailure.or(failLocal), cfg.ReportOnly},
 	}
 	if l.store == nil {
@@ -97,6 +101,7 @@ func New(cfg Config) (*Limiter, error) {
 		l.timeout = defaultTimeout
 	}
 	l.seed, l.remote = l.store.seed(), l.store.remote()
+	l.memory, _ = l.store.(*memory)
 	l.visits.init()
 	l.batches.New = func() any { return &batch{} }
 	return l, nil

@@ -60,18 +60,11 @@ func (m *memory) now() int64         { return int64(time.Since(m.start)) }
 func (m *memory) shardOf(hash uint64) int { return int(hash >> m.shift) }
 
 func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool) outcome {
-	now := m.now()
 	if len(items) == 1 {
-		it := &items[0]
-		s := &m.shards[m.shardOf(it.hash)]
-		s.mu.Lock()
-		slot := m.judge(s, it, now)
-		if it.ok && !dry {
-			m.charge(s, it, slot, now)
-		}
-		s.mu.Unlock()
-		return outcome{ok: it.ok || it.soft}
+		m.takeOne(&items[0], dry)
+		return outcome{ok: !items[0].denies()}
 	}
+	now := m.now()
 	m.lock(items)
 	ok := m.judgeAll(items, now)
 	if ok && !dry {
@@ -84,6 +77,18 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 	}
 	m.unlock(items)
 	return outcome{ok: ok}
+}
+
+// takeOne is take for one item.
+func (m *memory) takeOne(it *item, dry bool) {
+	now := m.now()
+	s := &m.shards[m.shardOf(it.hash)]
+	s.mu.Lock()
+	slot := m.judge(s, it, now)
+	if it.ok && !dry {
+		m.charge(s, it, slot, now)
+	}
+	s.mu.Unlock()
 }
 
 func (m *memory) judgeAll(items []item, now int64) bool {
@@ -102,7 +107,7 @@ func (m *memory) known(items []item) { m.take(context.Background(), 0, items, tr
 // shard is locked.
 func (m *memory) judge(s *shard, it *item, now int64) int {
 	slot := s.find(it.hash)
-	if slot < 0 && s.count >= s.limit {
+	if slot < 0 && s.count >= s.limit && !it.lock {
 		s.sweep(now)
 		if s.count >= s.limit {
 			if slot = m.overflow(s, it); slot < 0 && s.count >= s.limit+overflowRoom {
@@ -124,7 +129,7 @@ func (m *memory) judge(s *shard, it *item, now int64) int {
 // of its policy share in a full shard.
 func (m *memory) overflow(s *shard, it *item) int {
 	first := it.hash >> m.shift << m.shift // stay in this shard
-	it.hash = first | maphash.Bytes(m.hashed, it.policy.prefix)&(1<<m.shift-1) | 1
+	it.hash = first | it.group&(1<<m.shift-1) | 1
 	return s.find(it.hash)
 }
 
@@ -138,6 +143,9 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 		e = &s.entries[slot]
 	} else {
 		s.sweep(now)
+		if it.lock && s.count >= s.limit+overflowRoom {
+			return // a full store locks nobody out: it would lock out everybody new
+		}
 		e = s.insert(it.hash, now)
 		e.last = it.stamp
 	}

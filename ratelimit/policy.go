@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"strconv"
 	"strings"
@@ -97,16 +98,19 @@ func PerMinute(n int64, k Key) Policy { return Policy{Limit: n, Window: time.Min
 // failed attempts shall count, such as wrong passwords.
 func Failures(status int) bool { return status >= http.StatusBadRequest }
 
-// policy is a Policy made ready.
+// policy is a Policy made ready. It does not change any more.
 type policy struct {
 	Policy
+	source   Policy // as it was given
 	rule     rule
-	prefix   []byte // of the key: no two policies' prefixes are one another's start
+	unit     byte   // of its logs
+	group    uint64 // hash of what tells its logs from others
+	locks    uint64 // hash of what tells its lockouts from others
 	early    bool
 	personal bool
-	header   string // this policy's item of RateLimit-Policy
-	quoted   string // its name as a structured-field string, and the ;r= behind it
-	source   Policy // as it was given
+	header   string    // its item of RateLimit-Policy
+	quoted   string    // its name as a structured-field string, and the ;r= behind it
+	args     [4]string // its rule for the script: limit, tick, keep, expiry
 }
 
 func (p *Policy) faults() []error {
@@ -145,44 +149,35 @@ func policyName(s string) bool {
 	return true
 }
 
-// compile checks p and makes it ready.
-func compile(p *Policy, cfg *defaults) (*policy, error) {
-	c := &policy{}
-	if err := c.set(p, cfg); err != nil {
-		return nil, err
-	}
-	c.header = policyHeader(c.Name, p.Limit, p.Window)
-	c.quoted = `"` + c.Name + `";r=`
-	return c, nil
-}
-
 // defaults is what a limiter's configuration says for all policies.
 type defaults struct {
 	onFail     Failure
 	reportOnly bool
 }
 
-// set makes ready what a store needs.
-func (c *policy) set(p *Policy, cfg *defaults) error {
+// compile checks p and makes it ready.
+func (l *Limiter) compile(p *Policy) (*policy, error) {
 	if errs := p.faults(); errs != nil {
-		c.source = Policy{}
-		return errors.Join(errs...)
+		return nil, errors.Join(errs...)
 	}
-	c.Policy, c.source = *p, *p
-	if p.Name == "" {
+	c := &policy{Policy: *p, source: *p, unit: unitCoarse}
+	if c.Name == "" {
 		c.Name = derivedName(p)
 	}
-	c.OnStoreFailure = p.OnStoreFailure.or(cfg.onFail)
-	c.ReportOnly = p.ReportOnly || cfg.reportOnly
-	unit := byte(unitCoarse)
+	c.OnStoreFailure = p.OnStoreFailure.or(l.defaults.onFail)
+	c.ReportOnly = p.ReportOnly || l.defaults.reportOnly
 	exact := p.Limit <= exactUpTo && p.Plan == nil
 	if exact {
-		unit = unitExact
+		c.unit = unitExact
 	}
 	c.rule = ruleOf(p.Limit, p.Window, exact)
-	c.prefix = appendPrefix(c.prefix[:0], c.Name, p.Window, unit)
+	c.group = l.group(c.Name, p.Window, c.unit)
+	c.locks = l.group(c.Name, p.Lockout, unitLock)
 	c.early, c.personal = p.Key.early(), p.Key.personal()
-	return nil
+	c.header = policyHeader(c.Name, p.Limit, p.Window)
+	c.quoted = `"` + c.Name + `";r=`
+	c.args = c.rule.args()
+	return c, nil
 }
 
 // The units of logs, as the letter that tells them apart in a key.
@@ -192,21 +187,21 @@ const (
 	unitLock   = 'l'
 )
 
-// appendPrefix appends what tells a policy's keys from those of another, the
-// unit of its log included: logs of two units must never mix.
-func appendPrefix(b []byte, name string, window time.Duration, unit byte) []byte {
-	b = append(b, name...)
-	b = append(b, 0, unit)
-	return binary.BigEndian.AppendUint64(b, uint64(window))
+// group is the hash of what tells a policy's logs from those of another, the unit
+// included: logs of two units must never mix.
+func (l *Limiter) group(name string, window time.Duration, unit byte) uint64 {
+	var room [160]byte
+	b := append(append(room[:0], name...), 0, unit)
+	return maphash.Bytes(l.seed, binary.BigEndian.AppendUint64(b, uint64(window)))
 }
 
 // compileAll makes the policies of one middleware ready.
-func compileAll(policies []Policy, cfg *defaults) ([]*policy, error) {
+func (l *Limiter) compileAll(policies []Policy) ([]*policy, error) {
 	var errs []error
 	compiled := make([]*policy, 0, len(policies))
 	seen := map[string]bool{}
 	for i := range policies {
-		c, err := compile(&policies[i], cfg)
+		c, err := l.compile(&policies[i])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, err))
 			continue

@@ -1,6 +1,9 @@
 package ratelimit
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 const (
 	// exactUpTo is the largest limit whose log holds the exact time of every unit.
@@ -55,6 +58,15 @@ func (r *rule) inRedis() (tick, keep, ttl int64) {
 		tick, keep = 1, (r.keep+999)/1000
 	}
 	return tick, keep, (keep+1)*tick/1000 + 1
+}
+
+// args are the rule's arguments for the script: limit, tick, keep, expiry.
+func (r *rule) args() (args [4]string) {
+	tick, keep, ttl := r.inRedis()
+	for i, n := range [4]int64{r.limit, tick, keep, ttl} {
+		args[i] = strconv.FormatInt(n, 10)
+	}
+	return args
 }
 
 // event is n units admitted in one tick, packed: the tick above, n below. In an

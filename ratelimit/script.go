@@ -104,11 +104,13 @@ func takeCall(items []*item, dry bool) *call {
 	k := &call{script: takeScript, sha: takeSHA, keys: make([]string, 0, len(items)), args: make([]string, 1, 1+6*len(items))}
 	k.args[0] = flag(dry)
 	for _, it := range items {
-		tick, keep, ttl := it.rule.inRedis()
+		args := &it.policy.args
+		if it.rule != it.policy.rule {
+			own := it.rule.args()
+			args = &own
+		}
 		k.keys = append(k.keys, it.name)
-		k.args = append(k.args,
-			strconv.FormatInt(it.rule.limit, 10), strconv.FormatInt(tick, 10), strconv.FormatInt(keep, 10),
-			strconv.FormatInt(it.cost, 10), strconv.FormatInt(ttl, 10), flag(it.soft))
+		k.args = append(k.args, args[0], args[1], args[2], strconv.FormatInt(it.cost, 10), args[3], flag(it.soft))
 	}
 	return k
 }
@@ -122,7 +124,9 @@ func flag(on bool) string {
 
 // probeCall asks what a real call does, without writing.
 func probeCall(key string) *call {
-	return takeCall([]*item{{name: key, rule: ruleOf(1, time.Second, true)}}, true)
+	p := &policy{rule: ruleOf(1, time.Second, true)}
+	p.args = p.rule.args()
+	return takeCall([]*item{{name: key, policy: p, rule: p.rule}}, true)
 }
 
 // fill gives the items their verdicts.

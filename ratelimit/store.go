@@ -40,8 +40,9 @@ type item struct {
 	policy *policy
 	rule   rule
 	window time.Duration
-	hash   uint64 // of policy and key; of the policy alone once in overflow
-	name   string // of the key in a remote store
+	group  uint64 // hash of what tells the policy's logs from others
+	hash   uint64 // of that and the key; of that alone once in overflow
+	name   string // of the log in a remote store
 	cost   int64
 	verdict
 	lock    bool // asks whether the key is locked out

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"time"
 )
 
@@ -51,25 +52,57 @@ var errStore = errors.New("ratelimit: the store does not answer")
 // round trip for up to 8 charges. The error tells of invalid charges and, for
 // policies that are to deny then, of a store that does not answer; the result is
 // not allowed in both cases. Policies that report only never deny.
-func (l *Limiter) Take(ctx context.Context, charges ...Charge) (Result, error) {
-	return l.run(ctx, charges, false)
-}
-
-// Peek says what [Limiter.Take] would, without charging anything.
-func (l *Limiter) Peek(ctx context.Context, charges ...Charge) (Result, error) {
-	return l.run(ctx, charges, true)
-}
-
-func (l *Limiter) run(ctx context.Context, charges []Charge, dry bool) (Result, error) {
-	b := l.batch()
-	res, err := l.runBatch(ctx, b, charges, dry)
-	l.free(b)
+func (l *Limiter) Take(ctx context.Context, charges ...Charge) (res Result, err error) {
+	err = l.run(ctx, &res, charges, false)
 	return res, err
 }
 
-func (l *Limiter) runBatch(ctx context.Context, b *batch, charges []Charge, dry bool) (Result, error) {
+// Peek says what [Limiter.Take] would, without charging anything.
+func (l *Limiter) Peek(ctx context.Context, charges ...Charge) (res Result, err error) {
+	err = l.run(ctx, &res, charges, true)
+	return res, err
+}
+
+func (l *Limiter) run(ctx context.Context, res *Result, charges []Charge, dry bool) error {
+	if l.memory != nil && len(charges) == 1 {
+		return l.runOne(res, &charges[0], dry)
+	}
+	b := l.batch()
+	err := l.runBatch(ctx, b, res, charges, dry)
+	l.free(b)
+	return err
+}
+
+// runOne is the short way of one charge in memory.
+func (l *Limiter) runOne(res *Result, c *Charge, dry bool) error {
+	p, err := l.policyOf(c)
+	if err != nil {
+		return err
+	}
+	var room [64]byte
+	key, _, fault := p.Key.appendValues(room[:0], c)
+	if fault != nil {
+		return fault
+	}
+	var it item
+	it.set(p, max(c.Cost, 1))
+	it.hash = hashOf(it.group, maphash.Bytes(l.seed, key))
+	l.memory.takeOne(&it, dry)
+	res.Allowed, res.Remaining = it.ok || it.soft, it.remaining
+	res.charged = res.Allowed && !dry
+	res.stamps[0] = it.stamp
+	if !it.ok {
+		res.exceeded = 1
+		if !it.soft {
+			res.RetryAfter = it.wait
+		}
+	}
+	return nil
+}
+
+func (l *Limiter) runBatch(ctx context.Context, b *batch, res *Result, charges []Charge, dry bool) error {
 	if err := l.addCharges(b, charges, false); err != nil {
-		return Result{}, err
+		return err
 	}
 	var owner [maxCharges]uint8
 	if len(charges) > 1 {
@@ -77,9 +110,9 @@ func (l *Limiter) runBatch(ctx context.Context, b *batch, charges []Charge, dry 
 	}
 	out := l.store.take(ctx, l.timeout, b.items, dry)
 	if out.err != nil {
-		return Result{}, out.err
+		return out.err
 	}
-	res := Result{Allowed: out.ok, charged: out.ok && !dry, Remaining: maxLimit}
+	res.Allowed, res.charged, res.Remaining = out.ok, out.ok && !dry, maxLimit
 	for i := range charges {
 		it := &b.items[owner[i]]
 		res.Remaining = min(res.Remaining, it.remaining)
@@ -94,7 +127,7 @@ func (l *Limiter) runBatch(ctx context.Context, b *batch, charges []Charge, dry 
 	if !out.ok {
 		res.RetryAfter = retryAfter(b.items)
 	}
-	return res, nil
+	return nil
 }
 
 // retryAfter is the longest wait of the items that deny; 0 when one never fits.
@@ -147,48 +180,58 @@ func (l *Limiter) Reset(ctx context.Context, charges ...Charge) error {
 	return l.store.reset(ctx, l.timeout, b.items)
 }
 
+// addCharges adds the items of charges: one for each, and one for the lockout of
+// each if wanted.
 func (l *Limiter) addCharges(b *batch, charges []Charge, lockouts bool) error {
 	if n := len(charges); n == 0 || n > maxCharges {
 		return &Error{"charges", "are none or more than 8"}
 	}
 	for i := range charges {
-		if err := l.addCharge(b, &charges[i], &b.adhoc[i], lockouts); err != nil {
+		c := &charges[i]
+		p, err := l.policyOf(c)
+		if err != nil {
 			return err
+		}
+		var fault *Error
+		if b.buf, b.first, fault = p.Key.appendValues(b.buf[:0], c); fault != nil {
+			return fault
+		}
+		l.add(b, p, max(c.Cost, 1), p.Limit, p.Window)
+		if last := len(b.items) - 1; b.items[last].lock && !lockouts {
+			b.items[last] = item{}
+			b.items = b.items[:last]
 		}
 	}
 	return nil
 }
 
-func (l *Limiter) addCharge(b *batch, c *Charge, p *policy, lockouts bool) error {
+// policyOf checks a charge and returns its policy made ready: most callers charge
+// the same policies again and again.
+func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 	if c.Cost < 0 {
-		return &Error{"Charge.Cost", "is negative"}
+		return nil, &Error{"Charge.Cost", "is negative"}
 	}
-	if !p.is(&c.Policy) {
-		if err := p.set(&c.Policy, &l.defaults); err != nil {
-			return err
+	q := &c.Policy
+	slot := &l.recent[uint64(q.Limit^int64(q.Window)>>10^int64(len(q.Name)))%uint64(len(l.recent))]
+	p := slot.Load()
+	if p == nil || !p.is(q) {
+		var err error
+		if p, err = l.compile(q); err != nil {
+			return nil, err
 		}
+		slot.Store(p)
 	}
 	if len(c.More) != len(p.Key.parts)-1 {
-		return &Error{"Charge.More", "does not have one text for each further part of the key"}
+		return nil, &Error{"Charge.More", "does not have one text for each further part of the key"}
 	}
-	p.Lockout = 0
-	if lockouts {
-		p.Lockout = c.Policy.Lockout
-	}
-	b.begin(p)
-	if fault := b.appendValues(&p.Key, c); fault != nil {
-		return fault
-	}
-	l.add(b, p, max(c.Cost, 1), p.Limit, p.Window)
-	return nil
+	return p, nil
 }
 
-// is reports whether p was made of q, as far as charges outside requests use it:
-// most callers charge the same policy again and again.
+// is reports whether p was made of q, as far as charges outside requests use it.
 func (p *policy) is(q *Policy) bool {
 	s := &p.source
-	return len(s.Key.parts) > 0 && len(q.Key.parts) == len(s.Key.parts) && &q.Key.parts[0] == &s.Key.parts[0] &&
-		s.Limit == q.Limit && s.Window == q.Window && s.Name == q.Name && (s.Plan == nil) == (q.Plan == nil) &&
+	return s.Limit == q.Limit && s.Window == q.Window && len(q.Key.parts) == len(s.Key.parts) && &q.Key.parts[0] == &s.Key.parts[0] &&
+		s.Name == q.Name && (s.Plan == nil) == (q.Plan == nil) &&
 		s.Lockout == q.Lockout && s.OnStoreFailure == q.OnStoreFailure && s.ReportOnly == q.ReportOnly
 }
 

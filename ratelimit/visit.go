@@ -13,6 +13,8 @@ import (
 type visit struct {
 	gates   []*gate
 	charged []item
+	batch   batch // of the step being taken
+	busy    bool
 }
 
 func (v *visit) passed(g *gate) bool {
@@ -76,7 +78,8 @@ func (vs *visits) leave(c *gin.Context) {
 		s.under[last] = underWay{}
 		s.under = s.under[:last]
 		clear(v.charged)
-		v.gates, v.charged = v.gates[:0], v.charged[:0]
+		v.batch.clear()
+		v.gates, v.charged, v.busy = v.gates[:0], v.charged[:0], false
 		vs.pool.Put(v)
 		return
 	}
