@@ -66,6 +66,18 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*ve
 	if !ok {
 		return nil, badToken(reasonMalformed)
 	}
+	w, _ := scratches.Get().(*scratch)
+	defer func() {
+		w.claims = claims{}
+		clear(w.keys)
+		scratches.Put(w)
+	}()
+	var ok2 bool
+	w.payload, ok = decode(w.payload[:0], s.payload)
+	w.signature, ok2 = decode(w.signature[:0], s.signature)
+	if !ok || !ok2 {
+		return nil, badToken(reasonMalformed)
+	}
 	h := v.headers.get(s.header)
 	known := h != nil
 	if !known {
@@ -73,15 +85,6 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*ve
 		if h, reason = v.header(s.header); reason != "" {
 			return nil, badToken(reason)
 		}
-	}
-	w, _ := scratches.Get().(*scratch)
-	defer func() {
-		w.claims = claims{}
-		clear(w.keys)
-		scratches.Put(w)
-	}()
-	if w.payload, ok = decode(w.payload[:0], s.payload); !ok {
-		return nil, badToken(reasonMalformed)
 	}
 	c := &w.claims
 	c.text, c.fields = string(w.payload), v.fields
@@ -95,9 +98,6 @@ func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*ve
 	confirm, ok := v.confirmation(c.cnf)
 	if !ok {
 		return nil, badToken(reasonConfirmation)
-	}
-	if w.signature, ok = decode(w.signature[:0], s.signature); !ok {
-		return nil, badToken(reasonMalformed)
 	}
 	set, refusal := v.signature(ctx, iss, h, s.signed, w, now)
 	if refusal != nil {
