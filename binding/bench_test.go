@@ -70,6 +70,15 @@ func benchContext(data []byte) (c *gin.Context, rewind func()) {
 	}
 }
 
+// meter reports processor time; call what it returns at the end.
+func meter(b *testing.B, size int) func() {
+	b.Helper()
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	started := cpu()
+	return func() { b.ReportMetric(float64(cpu()-started)/float64(b.N), "cpu-ns/op") }
+}
+
 func BenchmarkBind(b *testing.B) {
 	for _, size := range []struct {
 		name  string
@@ -78,8 +87,7 @@ func BenchmarkBind(b *testing.B) {
 		data := orderOf(size.lines)
 		b.Run(size.name+"/gin", func(b *testing.B) {
 			c, rewind := benchContext(data)
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
+			defer meter(b, len(data))()
 			for b.Loop() {
 				rewind()
 				var in order
@@ -90,8 +98,7 @@ func BenchmarkBind(b *testing.B) {
 		})
 		b.Run(size.name+"/ginsec", func(b *testing.B) {
 			c, rewind := benchContext(data)
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
+			defer meter(b, len(data))()
 			for b.Loop() {
 				rewind()
 				if _, err := binding.JSON[order](c); err != nil {
@@ -99,6 +106,33 @@ func BenchmarkBind(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Time is for benchmarks; allocations can be held to account on any machine.
+//
+//nolint:paralleltest // it counts what the process allocates
+func TestBindingAllocatesLessThanGin(t *testing.T) {
+	for _, lines := range []int{0, 12, 1090} {
+		data := orderOf(lines)
+		c, rewind := benchContext(data)
+		gins := testing.AllocsPerRun(20, func() {
+			rewind()
+			var in order
+			if err := c.ShouldBindJSON(&in); err != nil {
+				t.Fatal(err)
+			}
+		})
+		ours := testing.AllocsPerRun(20, func() {
+			rewind()
+			if _, err := binding.JSON[order](c); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if ours > 0.75*gins {
+			t.Errorf("%d bytes: %v allocations, gin %v", len(data), ours, gins)
+		}
+		t.Logf("%d bytes: %v allocations, gin %v: %.2f", len(data), ours, gins, ours/gins)
 	}
 }
 
