@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,6 +114,49 @@ func TestRedisKeepsItsPromises(t *testing.T) {
 	server.Kill()
 	if _, err := other.Revoked(t.Context(), principal("alice", "a1", time.Now())); err == nil {
 		t.Error("no error while Redis is down")
+	}
+}
+
+func TestClusterKeepsThePromisesToo(t *testing.T) {
+	t.Parallel()
+	nodes := testserver.RedisCluster(t)
+	l, err := revoke.Redis(newClient(t, nodes[0].Addr), revoke.Config{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conform(t, l)
+}
+
+// Many instants for one subject at once: the latest holds.
+func TestLatestInstantHolds(t *testing.T) {
+	t.Parallel()
+	inMemory, err := revoke.Memory(revoke.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inRedis, err := revoke.Redis(newClient(t, testserver.Redis(t).Addr), revoke.Config{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Truncate(time.Second)
+	for _, l := range []*revoke.List{inMemory, inRedis} {
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				if err := l.Subject(t.Context(), "i", "s", now.Add(time.Duration(i)*time.Second)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		p := &identity.Principal{Issuer: "i", Subject: "s", IssuedAt: now.Add(48 * time.Second)}
+		if revoked, err := l.Revoked(t.Context(), p); err != nil || !revoked {
+			t.Errorf("just before the latest: %v, %v", revoked, err)
+		}
+		p.IssuedAt = now.Add(49 * time.Second)
+		if revoked, err := l.Revoked(t.Context(), p); err != nil || revoked {
+			t.Errorf("at the latest: %v, %v", revoked, err)
+		}
 	}
 }
 
