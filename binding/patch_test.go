@@ -1,0 +1,151 @@
+package binding_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-playground/validator/v10"
+
+	"github.com/ginsec/ginsec/binding"
+)
+
+type profilePatch struct {
+	meta
+	Name   string               `json:"name"   strict:"required,trim" binding:"min=2"`
+	Nick   *string              `json:"nick"   binding:"omitempty,min=2"`
+	Mail   *string              `json:"mail"   binding:"required"`
+	Home   *homePatch           `json:"home"`
+	Lines  []linePatch          `json:"lines"  binding:"max=2,dive"`
+	Extra  map[string]*string   `json:"extra"`
+	Places map[string]homePatch `json:"places" binding:"dive"`
+	Memo   string               `json:"memo"   strict:"nullable"`
+	Free   any                  `json:"free"`
+	ID     int                  `json:"id"     strict:"readonly"`
+}
+
+type meta struct {
+	Reason string `json:"reason" binding:"max=3"`
+}
+
+type homePatch struct {
+	City   string `json:"city"   strict:"required" binding:"min=2"`
+	Street string `json:"street" binding:"required"`
+}
+
+type linePatch struct {
+	SKU string `json:"sku" strict:"required" binding:"min=2"`
+}
+
+func TestTheTableOfPatches(t *testing.T) {
+	t.Parallel()
+	h := func(c *gin.Context) {
+		_, fields, err := binding.Patch[profilePatch](c)
+		if err != nil {
+			binding.Abort(c, err)
+			return
+		}
+		c.String(http.StatusOK, "%v", strings.Join(slices.Collect(fields.Pointers()), " "))
+	}
+	for body, want := range map[string]string{
+		`{}`:                                "",
+		`{"name":" ann "}`:                  "/name",
+		`{"name":" a "}`:                    "400, rule.min #/name",
+		`{"nick":null,"memo":null}`:         "/nick /memo",
+		`{"nick":"a"}`:                      "400, rule.min #/nick",
+		`{"mail":null}`:                     "400, null_not_allowed #/mail",
+		`{"name":null}`:                     "400, null_not_allowed #/name",
+		`{"home":null}`:                     "/home",
+		`{"home":{}}`:                       "/home",
+		`{"home":{"city":"Rome"}}`:          "/home /home/city",
+		`{"home":{"city":"R"}}`:             "400, rule.min #/home/city",
+		`{"home":{"street":""}}`:            "400, rule.required #/home/street",
+		`{"home":{"city":null}}`:            "400, null_not_allowed #/home/city",
+		`{"lines":[{"sku":"ab"}]}`:          "/lines",
+		`{"lines":[{}]}`:                    "400, missing_field #/lines/0/sku",
+		`{"lines":[{"sku":"a"}]}`:           "400, rule.min #/lines/0/sku",
+		`{"lines":null}`:                    "400, null_not_allowed #/lines",
+		`{"extra":{"a/b":null,"c~d":"x"}}`:  "/extra /extra/a~1b /extra/c~0d",
+		`{"places":{"x":{"city":"Rome"}}}`:  "400, rule.required #/places/x/street",
+		`{"reason":"long"}`:                 "400, rule.max #/reason",
+		`{"reason":"ok"}`:                   "/reason",
+		`{"free":{"a":[{"b":1}],"c":null}}`: "/free /free/a /free/c",
+		`{"id":1}`:                          "400, read_only_field #/id",
+		`{"role":1,"role":null}`:            "400, unknown_field #/role, unknown_field #/role, duplicate_field #/role",
+		`{"Name":"x","name":1}`:             "400, unknown_field #/Name, type_mismatch #/name",
+		`[]`:                                "400, type_mismatch #",
+		`null`:                              "400, null_not_allowed #",
+		`{"name":"ann"} x`:                  "400, trailing_data #",
+		`{"extra":{"` + times(300, "k") + `":null}}`:               "/extra /extra/" + times(300, "k"),
+		`{"extra":{"k":"\u0000"}}`:                                 "400, forbidden_character #/extra/k",
+		`{"home":{"city":"Rome","street":"x"},"nick":"ab","x":{}}`: "400, unknown_field #/x",
+	} {
+		w := send(h, post(body))
+		got := w.Body.String()
+		if w.Code != http.StatusOK {
+			got = faults(t, w)
+		}
+		if got != want {
+			t.Errorf("%.80s\n got %s\nwant %s", body, got, want)
+		}
+	}
+	for media, want := range map[string]int{
+		"application/merge-patch+json": 200, "application/json": 200, "Application/Merge-Patch+JSON; charset=utf-8": 200,
+		"application/json-patch+json": 415, "application/vnd.api+json": 415, "text/plain": 415, "": 415,
+	} {
+		r := post(`{"name":"ann"}`)
+		r.Header.Set("Content-Type", media)
+		if w := send(h, r); w.Code != want {
+			t.Errorf("%s: %d", media, w.Code)
+		}
+	}
+}
+
+func TestPresenceFeedsTheValidatorAndTheDatabase(t *testing.T) {
+	t.Parallel()
+	send(func(c *gin.Context) {
+		in, fields, err := binding.Patch[profilePatch](c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fields.Names(); !slices.Equal(got, []string{"Reason", "Nick", "Home", "Extra"}) {
+			t.Errorf("names %v", got)
+		}
+		if got := fields.Paths(); !slices.Equal(got, []string{"meta.Reason", "Home", "Home.City", "Extra"}) {
+			t.Errorf("paths %v", got)
+		}
+		for pointer, has := range map[string]bool{
+			"/reason": true, "/nick": true, "/home/city": true, "/home/street": false, "/extra/a~1b": true, "/name": false, "": false, "reason": false, "/home/city/x": false,
+		} {
+			if fields.Has(pointer) != has {
+				t.Errorf("Has(%q) is not %v", pointer, has)
+			}
+		}
+		if !fields.Null("/nick") || !fields.Null("/extra/a~1b") || fields.Null("/home") || fields.Null("/name") || fields.Empty() {
+			t.Error("nulls are wrong")
+		}
+		engine := validator.New()
+		engine.SetTagName("binding")
+		if err := engine.StructPartial(in, fields.Paths()...); err != nil {
+			t.Errorf("%v", err)
+		}
+	}, post(`{"reason":"ok","nick":null,"home":{"city":"Rome"},"extra":{"a/b":null}}`))
+
+	var none binding.Fields
+	if none.Has("/x") || none.Null("/x") || !none.Empty() || none.Names() != nil || none.Paths() != nil || len(slices.Collect(none.Pointers())) != 0 {
+		t.Error("the zero value is not an empty patch")
+	}
+}
+
+func TestAPatchOfAMapJudgesItsElementsWhole(t *testing.T) {
+	t.Parallel()
+	w := send(func(c *gin.Context) {
+		_, _, err := binding.Patch[map[string]linePatch](c)
+		answer(c, err)
+	}, post(`{"k":{"sku":"a"}}`))
+	if got := faults(t, w); got != "400, rule.min #/k/sku" {
+		t.Error(got)
+	}
+}
