@@ -39,13 +39,17 @@ type Config struct {
 	Egress egress.Policy
 
 	// Redis makes limits and one-time ids hold across all replicas. Without it they
-	// are kept per process, and New logs one warning that says so. The suite does
-	// not close it.
+	// are kept per process, and New logs one warning that says so. The suite closes
+	// it only when [FromEnv] made it.
 	Redis rueidis.Client
+
+	// Prefix begins every key in Redis. Services that share a Redis and must not
+	// share counts and one-time ids need different ones. The default is "ginsec:".
+	Prefix string
 
 	// TrustedProxies are the networks of the reverse proxies in front of this
 	// service. Only requests from them may name the client's address. The default
-	// trusts nobody: the client is the peer.
+	// trusts nobody: the client is the peer, and behind a proxy all clients are one.
 	TrustedProxies []netip.Prefix
 
 	// ClientIPHeader is the one header, set by TrustedProxies, that holds the
@@ -54,14 +58,15 @@ type Config struct {
 
 	// Public lists what needs no token, as exact method and route pattern:
 	// "GET /healthz", "POST /login". There are no prefixes and no wildcards. Limits
-	// per client address hold there too.
+	// per client address hold there too. The method is that of the request: a handler
+	// that rewrites it must stand around the engine, never inside.
 	Public []string
 
 	// Audit receives one event per decision of every control that has no sink of
 	// its own. The default logs denials, at Warn, and errors to [log/slog.Default].
 	Audit audit.Sink
 
-	ownsRedis bool
+	owned rueidis.Client // made by FromEnv
 }
 
 // Limits are the sliding windows in front of every route of the suite.
@@ -70,11 +75,14 @@ type Limits struct {
 
 	// Policies apply to every request. The default is 1200 a minute per client
 	// address and 600 a minute per user. Policies whose key needs no identity hold
-	// on public routes and for requests without a valid token too.
+	// on public routes and for requests without a valid token too. At most 8.
 	Policies []ratelimit.Policy
 
 	// Off removes the policies above. Groups with [Limit] keep theirs.
 	Off bool
+
+	// ReportOnly lets requests over a limit pass, groups included, and reports them.
+	ReportOnly bool
 
 	// Store holds the counts. The default is Redis when the suite has it, else
 	// memory.
@@ -83,6 +91,9 @@ type Limits struct {
 	// OnStoreFailure says what happens while Redis does not answer. The default
 	// goes on with limits per process.
 	OnStoreFailure ratelimit.Failure
+
+	// Timeout is how long a request waits for Redis. The default is 50 ms.
+	Timeout time.Duration
 }
 
 // ConfigError is one mistake in a [Config] or in the environment. [New] and
@@ -122,14 +133,21 @@ var methods = []string{
 }
 
 // policies returns the limits in front of every route.
-func (l Limits) policies() []ratelimit.Policy {
+func (l Limits) policies() ([]ratelimit.Policy, error) {
 	switch {
+	case l.Off && l.Policies != nil:
+		return nil, &ConfigError{"Limits.Off", "and Limits.Policies are both set"}
 	case l.Off:
-		return nil
-	case l.Policies != nil:
-		return slices.Clone(l.Policies)
+		return nil, nil
+	case l.Policies == nil:
+		client := ratelimit.Policy{Name: "client", Limit: 1200, Window: time.Minute, Key: ratelimit.ByIP()}
+		user := ratelimit.Policy{Name: "user", Limit: 600, Window: time.Minute, Key: ratelimit.ByUser()}
+		return []ratelimit.Policy{client, user}, nil
+	case len(l.Policies) == 0:
+		return nil, &ConfigError{"Limits.Policies", "is empty: say Off, or leave it nil for the default"}
 	}
-	ip := ratelimit.Policy{Name: "client", Limit: 1200, Window: time.Minute, Key: ratelimit.ByIP()}
-	user := ratelimit.Policy{Name: "user", Limit: 600, Window: time.Minute, Key: ratelimit.ByUser()}
-	return []ratelimit.Policy{ip, user}
+	if err := l.Policies[0].Check(l.Policies[1:]...); err != nil {
+		return nil, fmt.Errorf("Limits.Policies: %w", err)
+	}
+	return l.Policies, nil
 }

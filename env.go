@@ -3,6 +3,7 @@ package ginsec
 import (
 	"errors"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 
@@ -40,6 +41,7 @@ func Default() gin.HandlerFunc {
 //	GINSEC_JWKS_URL         the key set; discovered from the issuer by default
 //	GINSEC_TENANT_CLAIM     the claim that holds the tenant; none by default
 //	GINSEC_REDIS_URL        redis://…, shared by all replicas; none by default
+//	GINSEC_PREFIX           begins every key in Redis; "ginsec:" by default
 //	GINSEC_TRUSTED_PROXIES  networks of the reverse proxies, comma-separated; none by default
 //	GINSEC_LIMITS           rules such as "1200/1m by ip, 600/1m by user" (the default), or "off"
 //	GINSEC_REPLAY           local, redis or redisbloom; redis when there is one, else local
@@ -53,13 +55,14 @@ func FromEnv() (Config, error) {
 	e := &environment{}
 	cfg := Config{
 		Auth: auth.Config{
-			Issuers:     []auth.Issuer{{URL: e.required("GINSEC_ISSUER"), JWKSURL: e.get("GINSEC_JWKS_URL")}},
-			Audiences:   list(e.required("GINSEC_AUDIENCE")),
+			Issuers:     []auth.Issuer{{URL: e.https("GINSEC_ISSUER", true), JWKSURL: e.https("GINSEC_JWKS_URL", false)}},
+			Audiences:   e.list("GINSEC_AUDIENCE", true),
 			TenantClaim: e.get("GINSEC_TENANT_CLAIM"),
 		},
 		Limits:         e.limits(),
 		TrustedProxies: e.prefixes("GINSEC_TRUSTED_PROXIES"),
-		Public:         list(e.get("GINSEC_PUBLIC")),
+		Public:         e.list("GINSEC_PUBLIC", false),
+		Prefix:         e.get("GINSEC_PREFIX"),
 	}
 	if _, err := publicRoutes(cfg.Public); err != nil {
 		e.wrong("GINSEC_PUBLIC", `must list methods and route patterns such as "GET /healthz"`)
@@ -93,49 +96,71 @@ func (e *environment) get(name string) string {
 		e.wrong(name+"_FILE", "names a file that cannot be read")
 		return ""
 	}
-	return strings.TrimSpace(string(text))
-}
-
-func (e *environment) required(name string) string {
-	before := len(e.errs)
-	value := e.get(name)
-	if value == "" && len(e.errs) == before {
-		e.wrong(name, "is not set")
+	if value = strings.TrimSpace(string(text)); value == "" {
+		e.wrong(name+"_FILE", "names an empty file")
 	}
 	return value
 }
 
-// list splits at commas and drops what is blank.
-func list(s string) []string {
+// https returns a variable that holds an https URL. What a URL may further be is
+// for package auth to say; that it is one at all is said here, with the rest.
+func (e *environment) https(name string, required bool) string {
+	before := len(e.errs)
+	value := e.get(name)
+	switch u, err := url.Parse(value); {
+	case len(e.errs) > before:
+	case value == "" && required:
+		e.wrong(name, "is not set")
+	case value != "" && (err != nil || u.Scheme != "https" || u.Host == ""):
+		e.wrong(name, "is not an https URL")
+	}
+	return value
+}
+
+// list returns a variable split at commas. One that is set must hold something.
+func (e *environment) list(name string, required bool) []string {
+	before := len(e.errs)
+	value := e.get(name)
 	var items []string
-	for item := range strings.SplitSeq(s, ",") {
+	for item := range strings.SplitSeq(value, ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
+	}
+	switch {
+	case len(e.errs) > before || len(items) > 0:
+	case value != "":
+		e.wrong(name, "lists nothing")
+	case required:
+		e.wrong(name, "is not set")
 	}
 	return items
 }
 
 func (e *environment) limits() Limits {
-	rules := e.get("GINSEC_LIMITS")
-	if rules == "off" {
+	const name = "GINSEC_LIMITS"
+	rules := e.list(name, false)
+	if len(rules) == 1 && rules[0] == "off" {
 		return Limits{Off: true}
 	}
 	var l Limits
-	for _, rule := range list(rules) {
+	for _, rule := range rules {
 		p, err := ratelimit.ParsePolicy(rule)
 		if err != nil {
-			e.wrong("GINSEC_LIMITS", `must be "off" or rules such as "600/1m by user"`)
-			break
+			e.wrong(name, `must be "off" or rules such as "600/1m by user"`)
+			return l
 		}
 		l.Policies = append(l.Policies, p)
+	}
+	if len(l.Policies) > 0 && l.Policies[0].Check(l.Policies[1:]...) != nil {
+		e.wrong(name, "has two rules of one name, or more than 8")
 	}
 	return l
 }
 
 func (e *environment) prefixes(name string) []netip.Prefix {
 	var prefixes []netip.Prefix
-	for _, item := range list(e.get(name)) {
+	for _, item := range e.list(name, false) {
 		p, err := netip.ParsePrefix(item)
 		if err != nil {
 			if a, errAddr := netip.ParseAddr(item); errAddr == nil {
@@ -153,37 +178,37 @@ func (e *environment) prefixes(name string) []netip.Prefix {
 
 // redis connects, once everything else is right, and chooses the replay store.
 func (e *environment) redis(cfg *Config) {
-	url, kind := e.get("GINSEC_REDIS_URL"), e.get("GINSEC_REPLAY")
+	address, kind := e.get("GINSEC_REDIS_URL"), e.get("GINSEC_REPLAY")
 	switch kind {
 	case "", "local", "redis", "redisbloom":
 	default:
 		e.wrong("GINSEC_REPLAY", "must be local, redis or redisbloom")
 	}
-	if url == "" && strings.HasPrefix(kind, "redis") {
+	if address == "" && strings.HasPrefix(kind, "redis") {
 		e.wrong("GINSEC_REPLAY", "needs GINSEC_REDIS_URL")
 	}
-	option, err := redisOption(url)
+	option, err := redisOption(address)
 	if err != nil {
 		e.wrong("GINSEC_REDIS_URL", "is not a Redis URL such as redis://host:6379/0")
 	}
 	if len(e.errs) > 0 {
 		return
 	}
-	if url != "" {
+	if address != "" {
 		if cfg.Redis, err = rueidis.NewClient(option); err != nil {
 			e.wrong("GINSEC_REDIS_URL", "names a Redis that does not answer")
 			return
 		}
-		cfg.ownsRedis = true
+		cfg.owned = cfg.Redis
 	}
 	e.replayStore(cfg, kind)
 }
 
-func redisOption(url string) (rueidis.ClientOption, error) {
-	if url == "" {
+func redisOption(address string) (rueidis.ClientOption, error) {
+	if address == "" {
 		return rueidis.ClientOption{}, nil
 	}
-	option, err := rueidis.ParseURL(url)
+	option, err := rueidis.ParseURL(address)
 	option.DisableCache = true // nothing is read twice
 	return option, err
 }
@@ -194,7 +219,11 @@ func (e *environment) replayStore(cfg *Config, kind string) {
 	case "local":
 		cfg.Replay.Store, err = replay.Local(replay.LocalConfig{})
 	case "redisbloom":
-		cfg.Replay.Store, err = replay.RedisBloom(cfg.Redis, replay.RedisConfig{})
+		bloom := replay.RedisConfig{}
+		if cfg.Prefix != "" {
+			bloom.Prefix = cfg.Prefix + "rb:"
+		}
+		cfg.Replay.Store, err = replay.RedisBloom(cfg.Redis, bloom)
 	}
 	if err == nil {
 		return

@@ -1,6 +1,8 @@
 package ginsec_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,11 +15,12 @@ import (
 	"github.com/ginsec/ginsec"
 	"github.com/ginsec/ginsec/ginsectest"
 	"github.com/ginsec/ginsec/internal/testserver"
+	"github.com/ginsec/ginsec/replay"
 )
 
 // variables are all that FromEnv reads.
 var variables = []string{
-	"GINSEC_ISSUER", "GINSEC_AUDIENCE", "GINSEC_JWKS_URL", "GINSEC_TENANT_CLAIM", "GINSEC_REDIS_URL",
+	"GINSEC_ISSUER", "GINSEC_AUDIENCE", "GINSEC_JWKS_URL", "GINSEC_TENANT_CLAIM", "GINSEC_REDIS_URL", "GINSEC_PREFIX",
 	"GINSEC_TRUSTED_PROXIES", "GINSEC_LIMITS", "GINSEC_REPLAY", "GINSEC_PUBLIC",
 }
 
@@ -75,6 +78,12 @@ func TestFromEnvNamesEveryMistakeAndNoValue(t *testing.T) {
 		{"a route that is none", map[string]string{"GINSEC_PUBLIC": secret}, []string{"GINSEC_PUBLIC"}},
 		{"a Redis URL that is none", map[string]string{"GINSEC_REDIS_URL": "http://" + secret}, []string{"GINSEC_REDIS_URL"}},
 		{"a Redis that is not there", map[string]string{"GINSEC_REDIS_URL": "redis://:" + secret + "@127.0.0.1:1"}, []string{"GINSEC_REDIS_URL"}},
+		{"an issuer without TLS", map[string]string{"GINSEC_ISSUER": "http://" + secret + ".example"}, []string{"GINSEC_ISSUER"}},
+		{"a key set without TLS", map[string]string{"GINSEC_JWKS_URL": "ftp://" + secret}, []string{"GINSEC_JWKS_URL"}},
+		{"an audience of commas", map[string]string{"GINSEC_AUDIENCE": ", ,"}, []string{"GINSEC_AUDIENCE"}},
+		{"limits of commas", map[string]string{"GINSEC_LIMITS": ","}, []string{"GINSEC_LIMITS"}},
+		{"two limits of one name", map[string]string{"GINSEC_LIMITS": "a: 1/1m by ip, a: 2/1m by user"}, []string{"GINSEC_LIMITS"}},
+		{"an empty file", map[string]string{"GINSEC_REDIS_URL_FILE": os.DevNull}, []string{"GINSEC_REDIS_URL_FILE"}},
 		{"a file that is not there", map[string]string{"GINSEC_REDIS_URL_FILE": missing}, []string{"GINSEC_REDIS_URL_FILE"}},
 		{"a value and a file", map[string]string{"GINSEC_AUDIENCE_FILE": missing}, []string{"GINSEC_AUDIENCE"}},
 		{
@@ -121,12 +130,13 @@ func TestARealRedisFromAFileIsUsedAndClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	iss := issuer(t)
-	setenv(t, map[string]string{"GINSEC_ISSUER": iss.URL(), "GINSEC_AUDIENCE": "api", "GINSEC_REDIS_URL_FILE": file})
+	setenv(t, map[string]string{"GINSEC_ISSUER": "https://id.example", "GINSEC_AUDIENCE": "api", "GINSEC_REDIS_URL_FILE": file})
 	cfg, err := ginsec.FromEnv()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Auth.JWKS.InsecureAllowLoopback = true
+	cfg.Auth = configFor(iss).Auth // an issuer that is there
+	cfg.Limits.Timeout = 2 * time.Second
 	s := newSuite(t, cfg)
 	if err := s.Ready(t.Context()); err != nil {
 		t.Fatal(err)
@@ -150,5 +160,42 @@ func TestARealRedisFromAFileIsUsedAndClosed(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the suite's connection is still open after Close")
 		}
+	}
+}
+
+func TestFromEnvBringsEveryValueIntoTheConfig(t *testing.T) {
+	server := testserver.Redis(t)
+	setenv(t, map[string]string{
+		"GINSEC_ISSUER": "https://id.example", "GINSEC_AUDIENCE": "one, two", "GINSEC_JWKS_URL": "https://id.example/keys",
+		"GINSEC_TENANT_CLAIM": "org", "GINSEC_REDIS_URL": "redis://" + server.Addr, "GINSEC_PREFIX": "svc:",
+		"GINSEC_TRUSTED_PROXIES": "10.0.0.1,2001:db8::/32", "GINSEC_LIMITS": "7/1m by ip, login: 8/1h by user",
+		"GINSEC_REPLAY": "redisbloom", "GINSEC_PUBLIC": "GET /healthz, POST /login",
+	})
+	cfg, err := ginsec.FromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cfg.Redis.Close)
+	got := fmt.Sprint(cfg.Auth.Issuers[0].URL, cfg.Auth.Issuers[0].JWKSURL, cfg.Auth.Audiences, cfg.Auth.TenantClaim,
+		cfg.Prefix, cfg.TrustedProxies, cfg.Public, len(cfg.Limits.Policies), cfg.Limits.Policies[0].Limit, cfg.Limits.Policies[1].Name)
+	want := "https://id.example https://id.example/keys [one two] org svc: [10.0.0.1/32 2001:db8::/32] [GET /healthz POST /login] 2 7 login"
+	if strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// This server has no Bloom filters: the choice must be one that says so.
+	guard, err := replay.New(replay.Config{Store: cfg.Replay.Store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = guard.Close() })
+	err = guard.Consume(t.Context(), replay.Token{ID: "1", NotAfter: time.Now().Add(time.Minute)})
+	if !errors.Is(err, replay.ErrNoBloom) {
+		t.Errorf("redisbloom on a Redis without the module: %v", err)
+	}
+	t.Setenv("GINSEC_LIMITS", "off")
+	t.Setenv("GINSEC_REDIS_URL", "")
+	t.Setenv("GINSEC_REPLAY", "")
+	if cfg, err = ginsec.FromEnv(); err != nil || !cfg.Limits.Off {
+		t.Errorf("limits off: %+v, %v", cfg.Limits, err)
 	}
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/redis/rueidis"
 
-	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/auth"
 	"github.com/ginsec/ginsec/egress"
 	"github.com/ginsec/ginsec/internal/probe"
@@ -36,121 +35,27 @@ type Suite struct {
 	open    gin.HandlerFunc // limits alone
 	once    gin.HandlerFunc
 	limited bool
-	audit   audit.Sink
+	proxies proxyHint
 	redis   rueidis.Client
 	closers []func() error
 }
 
 // New makes a suite. It does no network I/O: keys are fetched in the background
 // and requests answered with 503 until there are some; see [Suite.Ready]. All
-// mistakes of the configuration are reported at once. Close the suite when the
-// service stops.
+// mistakes of the configuration are reported at once, and then nothing of it has
+// been closed or started. Close the suite when the service stops.
 func New(cfg Config) (*Suite, error) {
-	s := &Suite{redis: cfg.Redis, audit: cfg.Audit}
-	if s.audit == nil {
-		s.audit = audit.Slog(nil)
-	}
-	if cfg.ownsRedis {
-		s.closers = append(s.closers, func() error { cfg.Redis.Close(); return nil })
-	}
-	err := errors.Join(s.makePublic(cfg), s.makeReplay(&cfg), s.makeAuth(cfg), s.makeLimits(cfg), s.makeEgress(cfg))
+	m := &maker{cfg: cfg}
+	s, err := m.make()
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, closeAll(m.made))
 	}
-	s.compose(cfg)
-	if cfg.Redis == nil {
-		slog.Default().Warn("ginsec: limits and one-time ids are kept per process; configure Redis when there are several replicas")
-	}
+	m.warn()
 	return s, nil
 }
 
-func (s *Suite) makePublic(cfg Config) (err error) {
-	s.public, err = publicRoutes(cfg.Public)
-	return err
-}
-
-func (s *Suite) makeEgress(cfg Config) (err error) {
-	if cfg.Egress.Audit == nil {
-		cfg.Egress.Audit = s.audit
-	}
-	if s.Egress, err = egress.New(cfg.Egress); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Egress.Close)
-	return nil
-}
-
-func (s *Suite) makeAuth(cfg Config) (err error) {
-	if cfg.Auth.Audit == nil {
-		cfg.Auth.Audit = s.audit
-	}
-	if cfg.Auth.DPoP != nil && cfg.Auth.DPoP.Seen == nil {
-		proofs := *cfg.Auth.DPoP
-		if proofs.Seen, err = s.proofStore(cfg.Redis); err != nil {
-			return err
-		}
-		cfg.Auth.DPoP = &proofs
-	}
-	if s.Auth, err = auth.New(cfg.Auth); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Auth.Close)
-	return nil
-}
-
-func (s *Suite) makeLimits(cfg Config) (err error) {
-	limits := ratelimit.Config{
-		Store: cfg.Limits.Store, OnStoreFailure: cfg.Limits.OnStoreFailure,
-		TrustedProxies: cfg.TrustedProxies, ClientIPHeader: cfg.ClientIPHeader, Audit: s.audit,
-	}
-	if limits.Store == nil && cfg.Redis != nil {
-		if limits.Store, err = ratelimit.Redis(cfg.Redis, ratelimit.RedisConfig{}); err != nil {
-			return err
-		}
-	}
-	if s.Limits, err = ratelimit.New(limits); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Limits.Close)
-	return nil
-}
-
-func (s *Suite) makeReplay(cfg *Config) (err error) {
-	if cfg.Replay.Audit == nil {
-		cfg.Replay.Audit = s.audit
-	}
-	if cfg.Replay.Leeway == 0 {
-		cfg.Replay.Leeway = cfg.Auth.Leeway
-	}
-	if cfg.Replay.Store == nil && cfg.Redis != nil {
-		if cfg.Replay.Store, err = replay.Redis(cfg.Redis, replay.RedisConfig{}); err != nil {
-			return err
-		}
-	}
-	if s.Replay, err = replay.New(cfg.Replay); err != nil {
-		return err
-	}
-	s.closers = append(s.closers, s.Replay.Close)
-	return nil
-}
-
-// proofStore keeps the ids of DPoP proofs, which live for seconds: windows of a
-// minute forget them soon.
-func (s *Suite) proofStore(redis rueidis.Client) (store replay.Store, err error) {
-	if redis != nil {
-		store, err = replay.Redis(redis, replay.RedisConfig{Window: time.Minute, Prefix: "ginsec:dpop:"})
-	} else {
-		store, err = replay.Local(replay.LocalConfig{Window: time.Minute})
-	}
-	if err == nil {
-		s.closers = append(s.closers, store.Close)
-	}
-	return store, err
-}
-
 // compose builds the handlers of the middleware once.
-func (s *Suite) compose(cfg Config) {
-	policies := cfg.Limits.policies()
+func (s *Suite) compose(policies []ratelimit.Policy) {
 	s.limited = len(policies) > 0
 	s.guarded, s.open = s.Auth.Middleware(), func(*gin.Context) {}
 	if s.limited {
@@ -165,9 +70,10 @@ type suiteKey struct{}
 
 // Middleware returns the handler that guards whatever is registered behind it:
 // limits per client address, then authentication, then limits per user. What is
-// known to be over its limit is refused before any cryptography; the counting is
-// one step, and with Redis one round trip, for all limits of a request. Mounted
-// twice, or run again by HandleContext, it changes nothing.
+// known to be over its limit is refused before any cryptography; these limits are
+// counted in one step, with Redis in one round trip. Mounted twice, or run again by
+// HandleContext, it changes nothing. A request that a handler serves in process
+// through the engine is judged like any other.
 func (s *Suite) Middleware() gin.HandlerFunc {
 	return s.serve
 }
@@ -177,6 +83,7 @@ func (s *Suite) serve(c *gin.Context) {
 		s.answerProbe(c)
 		return
 	}
+	s.proxies.look(c.Request)
 	reqctx.Join(c, s.base)
 	if s.isPublic(c) {
 		s.open(c)
@@ -215,12 +122,29 @@ func (s *Suite) Ready(ctx context.Context) error {
 	return err
 }
 
-// Close stops everything the suite started. Requests still under way are
-// answered; it is safe to call more than once.
-func (s *Suite) Close() error {
+// Close stops everything the suite started and closes the stores it was given.
+// Requests still under way are answered; it is safe to call more than once.
+func (s *Suite) Close() error { return closeAll(s.closers) }
+
+// closeAll closes the newest first.
+func closeAll(closers []func() error) error {
 	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i]())
+	for i := len(closers) - 1; i >= 0; i-- {
+		errs = append(errs, closers[i]())
 	}
 	return errors.Join(errs...)
+}
+
+// warn says what a configuration leaves to each replica by itself.
+func (m *maker) warn() {
+	var local []string
+	if m.cfg.Limits.Store == nil && m.cfg.Redis == nil {
+		local = append(local, "limits")
+	}
+	if m.cfg.Replay.Store == nil && m.cfg.Redis == nil {
+		local = append(local, "one-time ids")
+	}
+	if len(local) > 0 {
+		slog.Default().Warn("ginsec: " + strings.Join(local, " and ") + " are kept per process; configure Redis when there are several replicas")
+	}
 }

@@ -21,12 +21,12 @@ import (
 
 // Limit tightens the limits of a group or a route, on top of the suite's own,
 // with rules such as "5/1m by ip" or "login: 5/1m by ip" (see
-// [ratelimit.ParsePolicy]). Rules count through the suite in front of the
+// [ratelimit.ParsePolicy]). Rules count, all or none, through the suite in front of the
 // request. A rule without a name counts for the line of code that wrote it; rules
 // of the same name share their count, wherever they stand.
 //
-// A rule that cannot be parsed panics, as a wrong route does: it is a mistake in
-// the program. A request that reaches it without a suite in front is answered
+// Rules that cannot be parsed or stand side by side panic, as a wrong route does:
+// they are a mistake in the program. A request that reaches it without a suite in front is answered
 // with 500.
 func Limit(rules ...string) gin.HandlerFunc {
 	policies := make([]ratelimit.Policy, 0, len(rules))
@@ -45,7 +45,10 @@ func Limit(rules ...string) gin.HandlerFunc {
 	if len(rules) == 0 {
 		errs = append(errs, errors.New("no rule given"))
 	}
-	if len(errs) > 0 {
+	if len(policies) > 0 {
+		errs = append(errs, policies[0].Check(policies[1:]...))
+	}
+	if errors.Join(errs...) != nil {
 		panic(fmt.Sprintf("ginsec.Limit: %v", errors.Join(errs...)))
 	}
 	g := &group{policies: policies}

@@ -25,7 +25,9 @@ func TestSubjectIsNeverPrintedInClear(t *testing.T) {
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Warn("m", "event", e)
 	audit.Slog(slog.New(slog.NewTextHandler(&logged, nil))).Record(t.Context(), e)
+	hidden := struct{ event audit.Event }{e} // fmt does not call methods of what is in an unexported field
 	for name, text := range map[string]string{
+		"%v in a field": fmt.Sprintf("%v", hidden), "%+v in a field": fmt.Sprintf("%+v", hidden), "%#v in a field": fmt.Sprintf("%#v", hidden),
 		"%v": fmt.Sprintf("%v", e), "%+v": fmt.Sprintf("%+v", e), "%#v": fmt.Sprintf("%#v", e),
 		"%s": fmt.Sprintf("%s", e.Subject), "%q": fmt.Sprintf("%q", e.Subject), "%x": fmt.Sprintf("%x", e.Subject),
 		"%d": fmt.Sprintf("%d", e.Subject), "json": string(asJSON), "slog": logged.String(),

@@ -15,17 +15,19 @@ import (
 )
 
 // Route is a registered route and the controls in front of its handler, in their
-// order: "auth", "ratelimit", "replay", and "public" where the suite lets requests
-// pass without a token by configuration.
+// order: "ginsec", "ratelimit", "auth", "replay"; "auth-optional" where requests
+// without a token pass as nobody, and "public" where the suite lets them pass by
+// configuration. What an application registered for requests without a route has
+// method "*" and path "NoRoute" or "NoMethod".
 type Route struct {
 	Method, Path string
 	Controls     []string
 }
 
 // Audit lists every route of engine with the controls in front of it, ordered by
-// path and method. Each middleware is called on its own with a request that the
-// controls recognise and only write down; the route's own handler is never
-// called. Middlewares of the application run once per route on that empty request.
+// path and method. Every handler of a route but its last one is taken for a
+// middleware and called on its own, with a request that the controls recognise and
+// only write down. The last one is never called.
 func Audit(tb testing.TB, engine *gin.Engine) []Route {
 	tb.Helper()
 	chains := chainsOf(tb, engine)
@@ -35,7 +37,12 @@ func Audit(tb testing.TB, engine *gin.Engine) []Route {
 		if !ok {
 			tb.Fatalf("ginsectest: this version of gin keeps its routes elsewhere: %s %s not found", info.Method, info.Path)
 		}
-		routes = append(routes, Route{info.Method, info.Path, controls(engine, info, chain)})
+		routes = append(routes, Route{info.Method, info.Path, controls(engine, info.Method, info.Path, chain)})
+	}
+	for name, field := range map[string]string{"NoRoute": "noRoute", "NoMethod": "noMethod"} {
+		if own := handlers(tb, engine, field); len(own) > 0 {
+			routes = append(routes, Route{"*", name, controls(engine, "", "", handlers(tb, engine, "all"+name))})
+		}
 	}
 	slices.SortFunc(routes, func(a, b Route) int {
 		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
@@ -43,9 +50,10 @@ func Audit(tb testing.TB, engine *gin.Engine) []Route {
 	return routes
 }
 
-// RequireGuarded fails the test for every route that is neither authenticated nor
-// declared public in the suite's configuration. Routes in except, written as
-// "GET /metrics", may be open; one that does not exist fails the test too.
+// RequireGuarded fails the test for every route that neither demands a token nor
+// is declared public in the suite's configuration; what is registered for requests
+// without a route counts as one. Routes in except, written as "GET /metrics", may
+// be open; one that does not exist fails the test too.
 func RequireGuarded(tb testing.TB, engine *gin.Engine, except ...string) {
 	tb.Helper()
 	unused := slices.Clone(except)
@@ -65,12 +73,12 @@ func RequireGuarded(tb testing.TB, engine *gin.Engine, except ...string) {
 }
 
 // controls runs each handler in front of the last one on a probe of its own.
-func controls(engine *gin.Engine, info gin.RouteInfo, chain gin.HandlersChain) []string {
+func controls(engine *gin.Engine, method, path string, chain gin.HandlersChain) []string {
 	var names []string
 	for _, h := range chain[:len(chain)-1] {
 		c := gin.CreateTestContextOnly(httptest.NewRecorder(), engine)
-		record := probe.Attach(c, info.Method, info.Path)
-		setFullPath(c, info.Path)
+		record := probe.Attach(c, method, path)
+		setFullPath(c, path)
 		run(h, c)
 		names = append(names, record.Names()...)
 	}
@@ -104,15 +112,26 @@ func collect(node reflect.Value, method string, chains map[string]gin.HandlersCh
 		return
 	}
 	node = node.Elem()
-	handlers := node.FieldByName("handlers")
-	if handlers.Len() > 0 {
-		chain := *(*gin.HandlersChain)(unsafe.Pointer(handlers.UnsafeAddr())) //nolint:gosec // read-only; see chainsOf
-		chains[method+" "+node.FieldByName("fullPath").String()] = chain
+	if chain := node.FieldByName("handlers"); chain.Len() > 0 {
+		chains[method+" "+node.FieldByName("fullPath").String()] = read(chain)
 	}
 	children := node.FieldByName("children")
 	for i := range children.Len() {
 		collect(children.Index(i), method, chains)
 	}
+}
+
+func handlers(tb testing.TB, engine *gin.Engine, field string) gin.HandlersChain {
+	tb.Helper()
+	chain := reflect.ValueOf(engine).Elem().FieldByName(field)
+	if !chain.IsValid() {
+		tb.Fatalf("ginsectest: this version of gin has no %s", field)
+	}
+	return read(chain)
+}
+
+func read(chain reflect.Value) gin.HandlersChain {
+	return *(*gin.HandlersChain)(unsafe.Pointer(chain.UnsafeAddr())) //nolint:gosec // read-only; see chainsOf
 }
 
 // setFullPath gives a test context the route it stands for, as the router would.

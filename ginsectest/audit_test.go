@@ -105,6 +105,36 @@ func TestAnUnguardedRouteAndAStaleExceptionFailTheTest(t *testing.T) {
 	}
 }
 
+func TestWhatLetsNobodyPassAndWhatDoesNot(t *testing.T) {
+	t.Parallel()
+	s := suite(t)
+	open := func(c *gin.Context) { c.Status(http.StatusNoContent) }
+	for _, tc := range []struct {
+		name  string
+		build func(r *gin.Engine)
+		want  string
+	}{
+		{"a token that is optional", func(r *gin.Engine) { r.GET("/a", s.Auth.Middleware(auth.Optional()), open) }, "GET /a is not guarded"},
+		{"a handler for what has no route, beside a guarded group", func(r *gin.Engine) {
+			r.Group("/api", s.Middleware()).GET("/a", open)
+			r.NoRoute(open)
+		}, "* NoRoute is not guarded"},
+		{"a guard behind the handler", func(r *gin.Engine) { r.GET("/a", open, s.Middleware()) }, "GET /a is not guarded"},
+		{"a handler for what has no route, behind the suite", func(r *gin.Engine) {
+			r.Use(s.Middleware())
+			r.NoRoute(open)
+		}, ""},
+	} {
+		r := gin.New()
+		tc.build(r)
+		spied := &spy{TB: t}
+		ginsectest.RequireGuarded(spied, r)
+		if got := strings.Join(spied.found, "; "); (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%s: got %q", tc.name, got)
+		}
+	}
+}
+
 func TestDoSendsTokenAndBody(t *testing.T) {
 	t.Parallel()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

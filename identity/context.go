@@ -48,9 +48,11 @@ func With(ctx context.Context, p *Principal) context.Context {
 // before the chain goes on, never from another goroutine.
 func Set(c *gin.Context, p *Principal) {
 	ctx := c.Request.Context()
-	// The suite shares one context value per request: joining it saves a copy
+	// The controls share one context value per request: joining it saves a copy
 	// of the request.
-	if shared, ok := ctx.(interface{ Put(key, value any) bool }); ok && shared.Put(key{}, p) {
+	if shared, ok := ctx.(interface {
+		Put(c *gin.Context, key, value any) bool
+	}); ok && shared.Put(c, key{}, p) {
 		return
 	}
 	c.Request = c.Request.WithContext(With(ctx, p))

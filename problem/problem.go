@@ -69,7 +69,8 @@ func (p Problem) WriteTo(w http.ResponseWriter) {
 		p.Status = http.StatusInternalServerError
 	}
 	h := w.Header()
-	for _, stale := range []string{"Content-Encoding", "Etag", "Last-Modified", "Content-Disposition"} {
+	// Content-Encoding stays: it is a compressing writer's around this one, if any.
+	for _, stale := range []string{"Etag", "Last-Modified", "Content-Disposition"} {
 		delete(h, stale)
 	}
 	h["Content-Type"] = contentType

@@ -75,12 +75,13 @@ func TestAbortStopsTheChainAndNeverWritesASecondBody(t *testing.T) {
 func TestHeadersOfTheReplacedAnswerAreDropped(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	for _, name := range []string{"ETag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
+	for _, name := range []string{"ETag", "Last-Modified", "Content-Disposition"} {
 		w.Header().Set(name, "x")
 	}
+	w.Header().Set("Content-Encoding", "gzip") // of a compressing writer in front
 	w.Header().Set("X-Request-Id", "kept")
 	problem.Problem{Status: 403}.WriteTo(w)
-	if len(w.Header()) != 4 || w.Header().Get("X-Request-Id") != "kept" {
+	if len(w.Header()) != 5 || w.Header().Get("X-Request-Id") != "kept" || w.Header().Get("Content-Encoding") != "gzip" {
 		t.Errorf("headers are %v", w.Header())
 	}
 }

@@ -76,7 +76,7 @@ type used struct {
 
 func (g *Guard) consume(c *gin.Context, t Token, start time.Time) {
 	mark := used{guard: g, id: t.id()}
-	if reqctx.Get(c, mark) != nil {
+	if reqctx.Own(c, mark) != nil {
 		return
 	}
 	d := g.decide(c.Request.Context(), t, mark.id, start)

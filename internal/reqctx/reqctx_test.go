@@ -27,11 +27,9 @@ func TestValuesSurviveAndBaseAnswersLast(t *testing.T) {
 	t.Parallel()
 	c := newContext()
 	common := context.WithValue(t.Context(), base{}, "common")
-	if reqctx.Join(c, common) {
-		t.Fatal("a fresh request is said to have joined already")
-	}
+	reqctx.Join(c, common)
 	first := c.Request
-	if !reqctx.Join(c, common) || c.Request != first {
+	if reqctx.Join(c, common); c.Request != first {
 		t.Error("joining twice copied the request again")
 	}
 	for i := range 30 {
@@ -96,6 +94,63 @@ func TestGetWithoutRequestFindsNothing(t *testing.T) {
 	for _, ctx := range []context.Context{c, none, t.Context()} {
 		if reqctx.Get(ctx, key(1)) != nil {
 			t.Error("found a value in an empty context")
+		}
+	}
+}
+
+func TestAContextHandedOutKeepsWhatItSaid(t *testing.T) {
+	t.Parallel()
+	c := newContext()
+	reqctx.Put(c, key(1), "alice")
+	kept := c.Request.Context()
+	reqctx.Put(c, key(1), "admin")
+	if kept.Value(key(1)) != "alice" || c.Request.Context().Value(key(1)) != "admin" {
+		t.Errorf("kept says %v, the request %v", kept.Value(key(1)), c.Request.Context().Value(key(1)))
+	}
+}
+
+// A handler may serve another request in process, with its own request's context:
+// what a control noted about the one must not count for the other.
+func TestARequestMadeFromAnothersContextIsAnotherOne(t *testing.T) {
+	t.Parallel()
+	outer := newContext()
+	reqctx.Put(outer, key(1), "outer")
+	sub := func(header http.Header) *gin.Context {
+		c := newContext()
+		c.Request = c.Request.WithContext(context.WithValue(outer.Request.Context(), base{}, "wrapped"))
+		c.Request.Header = header
+		return c
+	}
+	for name, c := range map[string]*gin.Context{
+		"with header fields of its own": sub(http.Header{}), "sharing header fields": sub(outer.Request.Header), "without header fields": sub(nil),
+	} {
+		if reqctx.Get(c, key(1)) != "outer" {
+			t.Errorf("%s: the outer value cannot be read", name)
+		}
+		if got := reqctx.Own(c, key(1)); got != nil {
+			t.Errorf("%s: %v counts as its own", name, got)
+		}
+		reqctx.Put(c, key(2), name)
+		if reqctx.Own(c, key(2)) != name || reqctx.Get(outer, key(2)) != nil {
+			t.Errorf("%s: its value went to the outer request", name)
+		}
+	}
+	outer.Request = sub(http.Header{"A": {"b"}}).Request // the pool has handed the gin context out again
+	if got := reqctx.Own(outer, key(1)); got != nil {
+		t.Errorf("a gin context used again still owns %v", got)
+	}
+}
+
+func TestOwnSeesThroughContextsInBetween(t *testing.T) {
+	t.Parallel()
+	c := newContext()
+	for i := range 9 {
+		reqctx.Put(c, key(i), i)
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), base{}, i))
+	}
+	for i := range 9 {
+		if reqctx.Own(c, key(i)) != i {
+			t.Errorf("value %d is not its own any more", i)
 		}
 	}
 }
