@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -132,7 +133,10 @@ func BenchmarkRedisTake(b *testing.B) {
 		for _, goroutines := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%s, %d goroutines", v.name, goroutines), func(b *testing.B) {
 				defer meter(b)()
-				share := b.N/goroutines + 1
+				share, before := b.N/goroutines+1, serverCPU(server)
+				defer func() {
+					b.ReportMetric((serverCPU(server)-before)*1e9/float64(share*goroutines), "server-cpu-ns/op")
+				}()
 				together(goroutines, 1, func() bool {
 					r := rand.New(rand.NewPCG(rand.Uint64(), 1))
 					charges := make([]ratelimit.Charge, len(v.policies))
@@ -162,4 +166,13 @@ func BenchmarkDeniedLocally(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// serverCPU is the processor time a server has used, in seconds.
+func serverCPU(server *testserver.RedisServer) (sum float64) {
+	for _, m := range regexp.MustCompile(`used_cpu_(?:user|sys):([0-9.]+)`).FindAllStringSubmatch(server.Do("INFO", "cpu"), -1) {
+		n, _ := strconv.ParseFloat(m[1], 64)
+		sum += n
+	}
+	return sum
 }

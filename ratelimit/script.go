@@ -19,7 +19,7 @@ var (
 )
 
 const (
-	takeSHA   = "fd92796023ad3ea14049c8f30fb8c4842e347854"
+	takeSHA   = "ef947cd626b169144e08e750974eff3189e05353"
 	refundSHA = "fc69bd7e446d5de2618cf1bc23c24ca9e3896772"
 )
 

@@ -212,7 +212,11 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 		return nil, &Error{"Charge.Cost", "is negative"}
 	}
 	q := &c.Policy
-	slot := &l.recent[uint64(q.Limit^int64(q.Window)>>10^int64(len(q.Name)))%uint64(len(l.recent))]
+	spread := uint64(q.Limit) ^ uint64(q.Window)>>10
+	for i := range min(len(q.Name), 12) { // a hash of the whole name would cost more than it saves
+		spread = spread*31 + uint64(q.Name[len(q.Name)-1-i])
+	}
+	slot := &l.recent[spread%uint64(len(l.recent))]
 	p := slot.Load()
 	if p == nil || !p.is(q) {
 		var err error

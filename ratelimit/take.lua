@@ -3,86 +3,96 @@
 -- when it neither denies nor is charged if the cost does not fit.
 -- A log is its sum (u32) and its events: tick (56 bits) and units (8 bits) in exact
 -- logs, whose tick is 1, else 32 bits each with ticks modulo 2^32.
-local byte, sub, char, floor, M = string.byte, string.sub, string.char, math.floor, 4294967296
-local function u32(s, i)
-  local a, b, c, d = byte(s, i, i + 3)
-  return ((a * 256 + b) * 256 + c) * 256 + d
-end
-local function u56(s, i)
-  local a, b, c = byte(s, i, i + 2)
-  return ((a * 256 + b) * 256 + c) * M + u32(s, i + 3)
+local byte, sub, char, M = string.byte, string.sub, string.char, 4294967296
+
+-- the age in ticks and the units of the event at i
+local function read(s, i, full, exact)
+  local a, b, c, d, e, f, g, h = byte(s, i, i + 7)
+  if exact then return full - ((((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f) * 256 + g), h end
+  local age = (full - (((a * 256 + b) * 256 + c) * 256 + d)) % M
+  if age > 2147483648 then age = age - M end
+  return age, ((e * 256 + f) * 256 + g) * 256 + h
 end
 local function p32(v)
   local d = v % 256; v = (v - d) / 256
   local c = v % 256; v = (v - c) / 256
-  local b = v % 256; v = (v - b) / 256
-  return char(v % 256, b, c, d)
+  local b = v % 256
+  return char((v - b) / 256 % 256, b, c, d)
 end
-local function event(exact, tick, n)
-  if not exact then return p32(tick % M) .. p32(n) end
-  return sub(p32(floor(tick / M)), 2) .. p32(tick % M) .. char(n)
-end
-local function units(exact, s, i)
-  if exact then return byte(s, i + 7) end
-  return u32(s, i + 4)
-end
-local function age(exact, full, s, i)
-  if exact then return full - u56(s, i) end
-  local a = (full - u32(s, i)) % M
-  if a > 2147483648 then a = a - M end
-  return a
+local function event(tick, n, exact)
+  if not exact then return p32(tick) .. p32(n) end
+  local g = tick % 256; tick = (tick - g) / 256
+  local f = tick % 256; tick = (tick - f) / 256
+  local e = tick % 256; tick = (tick - e) / 256
+  local d = tick % 256; tick = (tick - d) / 256
+  local c = tick % 256; tick = (tick - c) / 256
+  local b = tick % 256
+  return char((tick - b) / 256, b, c, d, e, f, g, n)
 end
 
-local t, n, dry = redis.call('TIME'), #KEYS, ARGV[1] == '1'
+local t, n = redis.call('TIME'), #KEYS
 local now = t[1] * 1000000 + t[2]
 local vals = n == 1 and {redis.call('GET', KEYS[1])} or redis.call('MGET', unpack(KEYS))
-local ok, out, state = true, {1}, {}
+local ok, out, write = true, {1}, {}
 for i = 1, n do
-  local a = i * 6 - 4
-  local limit, tick, keep, cost = tonumber(ARGV[a]), tonumber(ARGV[a+1]), tonumber(ARGV[a+2]), tonumber(ARGV[a+3])
+  local a, s = i * 6 - 4, vals[i]
+  local limit, tick, keep, cost = ARGV[a] + 0, ARGV[a+1] + 0, ARGV[a+2] + 0, ARGV[a+3] + 0
   local exact = tick == 1
-  local full, s, sum, from, len, wait, merge = floor(now / tick), vals[i], 0, 5, 4, 0, false
+  local full = (now - now % tick) / tick
+  local sum, from, len, wait = 0, 5, 4, 0
+  local newest, units, age, m -- age and units of the last event, then of the first one that counts
   if s then
-    len, sum = #s, u32(s, 1)
-    local behind = -age(exact, full, s, len - 7)
-    if behind > keep then -- the clock went back by more than the window: take the log along, or the key waits until the clock has caught up
-      local p = {sub(s, 1, 4)}
-      for j = 5, len, 8 do
-        p[#p+1] = event(exact, full - age(exact, full, s, j) - behind, units(exact, s, j))
-      end
-      s = table.concat(p); vals[i] = s; behind = 0
-      redis.call('SET', KEYS[i], s, 'PX', ARGV[a+4])
+    local b1, b2, b3, b4 = byte(s, 1, 4)
+    len, sum = #s, ((b1 * 256 + b2) * 256 + b3) * 256 + b4
+    newest, units = read(s, len - 7, full, exact)
+    if newest < 0 then -- the clock is behind the newest event
+      if -newest > keep then -- by more than the window: take the log along, or the key waits until the clock has caught up
+        local p = {sub(s, 1, 4)}
+        for j = 5, len, 8 do
+          age, m = read(s, j, full, exact)
+          p[#p+1] = event(full - age + newest, m, exact)
+        end
+        s = table.concat(p)
+        redis.call('SET', KEYS[i], s, 'PX', ARGV[a+4])
+      else full = full - newest end -- now is when the newest event was
+      newest = 0
     end
-    if behind > 0 then full = full + behind; behind = 0 end -- now is when the newest event was
-    while from < len and age(exact, full, s, from) >= keep do
-      sum = sum - units(exact, s, from); from = from + 8
+    while from < len do
+      age, m = read(s, from, full, exact)
+      if age < keep then break end
+      sum = sum - m; from = from + 8
     end
-    merge = from < len and age(exact, full, s, len - 7) == 0
   end
   local fits = sum + cost <= limit
-  local f = from
-  if not fits then
+  if fits then
+    if from < len then wait = (full - age + keep) * tick - now
+    elseif cost > 0 then wait = (full + keep) * tick - now end
+    if cost > 0 then
+      local v = ''
+      if from < len then
+        if newest == 0 then v, m = sub(s, from, -9), units + cost
+        else v, m = sub(s, from), cost end
+      else m = cost end
+      write[i] = p32(sum + cost) .. v .. event(full, m, exact)
+    end
+  else
     if ARGV[a+5] ~= '1' then ok = false end
-    local need = sum + cost - limit
-    while f < len and units(exact, s, f) < need do need = need - units(exact, s, f); f = f + 8 end
-    if cost > limit then f = len end -- waiting does not help
+    if cost <= limit then -- else waiting does not help
+      local need = sum + cost - limit
+      while from < len do
+        age, m = read(s, from, full, exact)
+        if m >= need then wait = (full - age + keep) * tick - now break end
+        need = need - m; from = from + 8
+      end
+    end
   end
-  if f < len then wait = (full - age(exact, full, s, f) + keep) * tick - now
-  elseif fits and cost > 0 then wait = (full + keep) * tick - now end
-  out[i*4-2], out[i*4-1], out[i*4], out[i*4+1] = limit - sum, wait, fits and 1 or 0, full
-  state[i] = {sum, from, full, cost, merge, fits, exact}
+  a = i * 4 - 2
+  out[a], out[a+1], out[a+2], out[a+3] = limit - sum, wait, fits and 1 or 0, full
 end
-if not ok then out[1] = 0 end
-if not ok or dry then return out end -- nothing is written, no expiry is touched
-for i = 1, n do
-  local sum, from, full, cost, merge, fits, exact = unpack(state[i])
-  local s = vals[i]
-  if cost > 0 and fits then
-    local v
-    if merge then v = sub(s, from, -9) .. event(exact, full, units(exact, s, #s - 7) + cost)
-    else v = (s and sub(s, from) or '') .. event(exact, full, cost) end
-    redis.call('SET', KEYS[i], p32(sum + cost) .. v, 'PX', ARGV[i*6])
-    out[i*4-2] = out[i*4-2] - cost
-  end
+if not ok then out[1] = 0 return out end -- nothing is written, no expiry is touched
+if ARGV[1] == '1' then return out end
+for i, v in pairs(write) do
+  redis.call('SET', KEYS[i], v, 'PX', ARGV[i*6])
+  out[i*4-2] = out[i*4-2] - ARGV[i*6-1]
 end
 return out
