@@ -37,7 +37,10 @@ func newAnswers(cfg *Config) *answers {
 
 // param is one parameter of a challenge, as a quoted string (RFC 9110 section 5.6.4).
 func param(name, value string) string {
-	return `, ` + name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	if strings.ContainsAny(value, `\"`) { // rare, and a replacer is dear to make
+		value = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)
+	}
+	return `, ` + name + `="` + value + `"`
 }
 
 // challenges returns the values of WWW-Authenticate, one per scheme: the scheme
