@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strconv"
 	"strings"
@@ -14,7 +16,9 @@ import (
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
+	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/identity"
 	"github.com/ginsec/ginsec/internal/storetest"
 	"github.com/ginsec/ginsec/internal/testserver"
 	"github.com/ginsec/ginsec/replay"
@@ -181,6 +185,36 @@ func BenchmarkGuardConsume(b *testing.B) {
 	for b.Loop() {
 		n++
 		_ = guard.Consume(b.Context(), replay.Token{Kind: replay.KindToken, ID: ids[n&0xffff], NotAfter: until})
+	}
+}
+
+// BenchmarkSingleUse is a whole request with a token of its own, with and without
+// the guard.
+func BenchmarkSingleUse(b *testing.B) {
+	guard := newGuard(b, replay.Config{Store: must(b)(replay.Local(replay.LocalConfig{Capacity: million}))})
+	for _, bc := range []struct {
+		name     string
+		handlers []gin.HandlerFunc
+	}{{"bare", nil}, {"guarded", []gin.HandlerFunc{guard.SingleUse()}}} {
+		b.Run(bc.name, func(b *testing.B) {
+			p := principal()
+			r := gin.New()
+			r.Use(func(c *gin.Context) { identity.Set(c, p) })
+			r.Use(bc.handlers...)
+			r.POST("/pay/:id", func(c *gin.Context) { c.Status(http.StatusNoContent) })
+			req, w := httptest.NewRequest(http.MethodPost, "/pay/1", nil), httptest.NewRecorder()
+			ids := make([]string, 1<<20)
+			for i := range ids {
+				ids[i] = strconv.Itoa(i) + "-7000-8000-abcdefabcdef"
+			}
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				p.TokenID = ids[n&(1<<20-1)]
+				r.ServeHTTP(w, req)
+			}
+		})
 	}
 }
 

@@ -57,7 +57,7 @@ func (g *Guard) Close() error { return g.store.Close() }
 // this package's: deny whatever it is, with 503 for [ErrUnavailable]. With
 // ReportOnly it always returns nil.
 func (g *Guard) Consume(ctx context.Context, t Token) error {
-	if c, ok := ctx.(*gin.Context); ok { // never handed to a store: it is reused
+	if c, ok := ctx.(*gin.Context); ok && c.Request != nil { // never handed to a store: it is reused
 		ctx = c.Request.Context()
 	}
 	start := time.Now()

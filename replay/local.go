@@ -17,6 +17,8 @@ const (
 	maxCapacity     = 1 << 30
 	// remembered is how many dropped windows are known by their number.
 	remembered = 64
+	// neighbours on either side tell a new window how busy it may get.
+	neighbours = 2
 )
 
 // LocalConfig configures a [Local] store. Every zero value is the documented
@@ -58,7 +60,7 @@ type local struct {
 }
 
 type localState struct {
-	live   []*window // newest first
+	live   []*window // by their index
 	gone   []int64   // the windows dropped last
 	closed bool
 }
@@ -166,12 +168,15 @@ func (l *local) seen(id [16]byte, until time.Time) bool {
 }
 
 func (s *localState) find(i int64) *window {
-	for _, w := range s.live {
-		if w.index == i {
-			return w
-		}
+	at, found := s.search(i)
+	if !found {
+		return nil
 	}
-	return nil
+	return s.live[at]
+}
+
+func (s *localState) search(i int64) (at int, found bool) {
+	return slices.BinarySearchFunc(s.live, i, func(w *window, i int64) int { return cmp.Compare(w.index, i) })
 }
 
 // find returns the window with index i, or nil when ids of it are not accepted.
@@ -197,12 +202,12 @@ func (l *local) find(i int64) (*window, error) {
 		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
 	}
 	w := l.newWindow(i, l.mono()+left+pad)
-	for _, other := range state.live {
+	at, _ := state.search(i)
+	for _, other := range state.live[max(0, at-neighbours):min(at+neighbours, len(state.live))] {
 		ids, _ := other.size()
 		w.lately = max(w.lately, ids/shards)
 	}
-	live := append([]*window{w}, state.live...)
-	slices.SortFunc(live, func(a, b *window) int { return cmp.Compare(b.index, a.index) })
+	live := slices.Insert(slices.Clone(state.live), at, w)
 	l.state.Store(&localState{live: live, gone: state.gone})
 	l.arm(live)
 	return w, nil

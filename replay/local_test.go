@@ -441,6 +441,41 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 }
 
+// Windows far shorter than what is kept in them are a waste, not a fault.
+func TestManyWindowsAreFoundFast(t *testing.T) {
+	t.Parallel()
+	store := must(t)(replay.Local(replay.LocalConfig{Window: time.Second}))
+	start := time.Now().Add(time.Minute)
+	var first, again sequence
+	for i := range 3000 {
+		accepts(t, store, first.next(), start.Add(time.Duration(i*7919%3000)*time.Second))
+	}
+	for i := range 3000 {
+		if accepts(t, store, again.next(), start.Add(time.Duration(i*7919%3000)*time.Second)) {
+			t.Fatal("a replay was missed")
+		}
+	}
+}
+
+//nolint:paralleltest // allocations are counted for the whole process
+func TestAUseInProcessAllocatesNothing(t *testing.T) {
+	store := must(t)(replay.Local(replay.LocalConfig{Capacity: 100_000}))
+	until := time.Now().Add(time.Hour)
+	var ids sequence
+	for range 20_000 { // every shard has its filter
+		accepts(t, store, ids.next(), until)
+	}
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(10_000, func() { _, _ = store.Use(ctx, ids.next(), until) }); n > 0 {
+		t.Errorf("%v allocations a use", n)
+	}
+	guard := newGuard(t, replay.Config{Store: store})
+	tok := replay.Token{Kind: replay.KindToken, Issuer: "https://id.example", Client: "shop", ID: rnd(), NotAfter: until}
+	if n := testing.AllocsPerRun(10_000, func() { _ = guard.Consume(ctx, tok) }); n > 0 {
+		t.Errorf("%v allocations a replay", n)
+	}
+}
+
 func TestAnEmptyWindowCostsLittle(t *testing.T) {
 	t.Parallel()
 	store := must(t)(replay.Local(replay.LocalConfig{}))

@@ -177,6 +177,26 @@ func TestReplicasThatDoNotConfirmFailTheUse(t *testing.T) {
 	}
 }
 
+// The commands a store needs are those its documentation lists.
+func TestAUserWithTheDocumentedRightsSuffices(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	server.Do("ACL", "SETUSER", "app", "on", ">secret", "~ginsec:*", "resetchannels", "-@all",
+		"+evalsha", "+eval", "+sadd", "+pttl", "+pexpire", "+info", "+wait", "+ping", "+hello", "+client")
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr}, DisableCache: true, Username: "app", Password: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	for _, replicas := range []int{0, 1} {
+		store := must(t)(replay.Redis(client, replay.RedisConfig{Timeout: time.Second, MinReplicas: replicas}))
+		fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
+		if replicas == 0 && (!fresh || err != nil) || replicas == 1 && (fresh || err == nil || strings.Contains(err.Error(), "NOPERM")) {
+			t.Errorf("%d replicas: %v, %v", replicas, fresh, err)
+		}
+	}
+}
+
 // A failover may lose uses that were not replicated yet. The instance that
 // accepted them knows them, so that nothing passes twice there.
 func TestAFailoverGivesNothingBackToTheSameInstance(t *testing.T) {
