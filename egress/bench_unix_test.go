@@ -58,9 +58,15 @@ func against(b *testing.B, bare, guarded func()) {
 func BenchmarkAgainstBareKeepAlive(b *testing.B) {
 	server := httptest.NewServer(says("hello"))
 	b.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(b.Context()) // a handler's context can be cancelled
+	defer cancel()
 	fetch := func(c *http.Client) func() {
 		return func() {
-			resp, err := c.Get(server.URL)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, http.NoBody)
+			if err != nil {
+				b.Fatal(err)
+			}
+			resp, err := c.Do(req)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -120,7 +120,7 @@ func (zeros) Read(p []byte) (int, error) {
 func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 	t.Parallel()
 	compressed := bomb(64 << 20)
-	const total, header = 600 * time.Millisecond, 200 * time.Millisecond
+	const total, header = 2 * time.Second, 700 * time.Millisecond
 	for _, tc := range []struct {
 		name string
 		talk func(net.Conn, <-chan struct{})
@@ -197,7 +197,7 @@ func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 				if tc.want != nil && !errors.Is(err, tc.want) || e.Rule != tc.rule {
 					t.Errorf("%v: %s", err, e.Detail())
 				}
-				if slack := 2 * time.Second; elapsed > tc.most+slack { // a busy machine is no fault
+				if slack := 5 * time.Second; elapsed > tc.most+slack { // a busy machine is no fault
 					t.Errorf("took %v, budget %v", elapsed, tc.most)
 				}
 			})

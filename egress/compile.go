@@ -101,9 +101,13 @@ func (c *compiler) limits(p *Policy) {
 	p.MaxRedirects = max(cmp.Or(p.MaxRedirects, 5), 0)
 }
 
+func defaultSchemes() map[string]bool { return map[string]bool{"http": true, "https": true} }
+
+func defaultPorts() map[uint16]bool { return map[uint16]bool{80: true, 443: true} }
+
 func (c *compiler) schemeSet(schemes []string) map[string]bool {
 	if len(schemes) == 0 {
-		return map[string]bool{"http": true, "https": true}
+		return defaultSchemes()
 	}
 	set := map[string]bool{}
 	for _, s := range schemes {
@@ -117,7 +121,7 @@ func (c *compiler) schemeSet(schemes []string) map[string]bool {
 
 func (c *compiler) portSet(ports []uint16) map[uint16]bool {
 	if len(ports) == 0 {
-		return map[uint16]bool{80: true, 443: true}
+		return defaultPorts()
 	}
 	set := map[uint16]bool{}
 	for _, p := range ports {

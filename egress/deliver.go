@@ -2,6 +2,7 @@ package egress
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -55,7 +56,7 @@ type Receipt struct {
 // Deliver posts a message once, signed with HMAC-SHA256 over its ID, the time and
 // the body in the manner of Standard Webhooks (webhook-id, webhook-timestamp and
 // webhook-signature headers; [Verify] is the other side). It follows no redirect and
-// reads nothing of the answer but its header. The error is nil whenever there was an
+// reads at most 4 KiB of the answer's body, to drop it. The error is nil whenever there was an
 // answer, whatever its status; else it is an [*Error], or [*ConfigError]s for a
 // Delivery that cannot be sent.
 func (c *Client) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
@@ -116,9 +117,8 @@ func (d *Delivery) request(ctx context.Context, now time.Time) (*http.Request, e
 			req.Header[name] = values
 		}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	if d.ContentType != "" {
-		req.Header.Set("Content-Type", d.ContentType)
+	if d.ContentType != "" || req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", cmp.Or(d.ContentType, "application/json"))
 	}
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	signatures := make([]string, len(keys))

@@ -115,7 +115,7 @@ func TestDNSAnswers(t *testing.T) {
 	} {
 		t.Run(tc.host, func(t *testing.T) {
 			t.Parallel()
-			client, w := worldOf(t, egress.Policy{Resolver: resolver, InternalHosts: []string{"*.internal"}, DenyPrefixes: prefixes("10.66.0.0/16")}, says("ok"))
+			client, w := worldOf(t, egress.Policy{Resolver: resolver, DNSTimeout: 10 * time.Second, Timeout: 30 * time.Second, InternalHosts: []string{"*.internal"}, DenyPrefixes: prefixes("10.66.0.0/16")}, says("ok"))
 			_, err := get(t, client, "http://"+tc.host+"/")
 			checked := client.Check(t.Context(), "http://"+tc.host+"/")
 			if tc.want == nil {
@@ -147,7 +147,7 @@ func TestRebindingNeverReachesTheInside(t *testing.T) {
 		}
 		return []string{name + " 0 IN A 127.0.0.1"}
 	})
-	client, w := worldOf(t, egress.Policy{Resolver: resolver}, says("ok"))
+	client, w := worldOf(t, egress.Policy{Resolver: resolver, DNSTimeout: 10 * time.Second}, says("ok"))
 	passed := 0
 	for range 40 {
 		if client.Check(t.Context(), "http://flip.example/") == nil {

@@ -89,7 +89,7 @@ func TestBudgetsHoldForHTTP2(t *testing.T) {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, Timeout: 600 * time.Millisecond, HeaderTimeout: 200 * time.Millisecond, MaxBody: 1 << 20})
+	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, Timeout: 2 * time.Second, HeaderTimeout: 700 * time.Millisecond, MaxBody: 1 << 20})
 	egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
 	for path, want := range map[string]string{"/silent": "header_timeout", "/slow": "total_timeout", "/endless": "body", "/header": "header", "/flood": "protocol", "/": ""} {
 		_, err := get(t, client, "https://example.com"+path)
@@ -185,6 +185,27 @@ func TestTheProxyGetsJudgedAddressesOnly(t *testing.T) {
 	}
 	if p.auth[0] != "Basic dXNlcjpwYXNz" {
 		t.Errorf("the proxy got %q", p.auth[0])
+	}
+}
+
+func TestTheProxyMaySpeakTLS(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(says("through"))
+	t.Cleanup(server.Close)
+	front := httptest.NewUnstartedServer(&proxy{server: server.Listener.Addr().String(), answer: "HTTP/1.1 200 Connected\r\n\r\n"})
+	quiet(front)
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	address, _ := url.Parse(front.URL)
+	roots := x509.NewCertPool()
+	roots.AddCert(front.Certificate())
+	client := newClient(t, egress.Policy{Proxy: address, Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}})
+	if text, err := get(t, client, "http://name.example/"); err != nil || text != "through" {
+		t.Errorf("%q, %v", text, err)
+	}
+	untrusting := newClient(t, egress.Policy{Proxy: address, Resolver: everywhere{}})
+	if _, err := get(t, untrusting, "http://name.example/"); failure(t, err).Rule != "proxy" {
+		t.Error(err)
 	}
 }
 

@@ -28,10 +28,7 @@ func (u URL) MarshalText() ([]byte, error) { return []byte(u.text), nil }
 
 // UnmarshalText judges text by the default policy. Its error repeats nothing of text.
 func (u *URL) UnmarshalText(text []byte) error {
-	r, err := compile(Policy{})
-	if err != nil {
-		return err
-	}
+	r := rules{schemes: defaultSchemes(), ports: defaultPorts()}
 	parsed, t, refused := r.parse(string(text), nil)
 	if refused != nil {
 		return refused
