@@ -94,8 +94,7 @@ func (b *breaker) probe(ctx context.Context, cancel context.CancelFunc, key stri
 func (b *breaker) alive(ctx context.Context, key string) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	err := b.r.evaluate(ctx, probeCall(key))
-	return err == nil
+	return b.r.answers(ctx, key) == nil
 }
 
 // stop ends the probe. The breaker stays as it is: later failures start none.

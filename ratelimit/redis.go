@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/maphash"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -51,6 +53,7 @@ func Redis(client rueidis.Client, cfg RedisConfig) (Store, error) {
 	}
 	r := &redis{client: client, start: cfg.Prefix, local: newMemory(cfg.LocalMaxKeys, maphash.MakeSeed())}
 	r.denied.init()
+	r.calls.New = func() any { return &call{} }
 	r.cluster = client.Mode() == rueidis.ClientModeCluster
 	r.breakers = make([]breaker, 1)
 	if r.cluster {
@@ -68,6 +71,8 @@ type redis struct {
 	local    *memory
 	denied   denyCache
 	cluster  bool
+	calls    sync.Pool
+	patience atomic.Pointer[patience]
 	breakers []breaker // one; in a cluster one for each group of slots, which mostly is on one node
 }
 
@@ -109,10 +114,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	if !r.available(items) {
 		return r.instead(ctx, items, dry)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	err := r.ask(ctx, items, dry)
-	cancel()
-	if err != nil {
+	if err := r.ask(r.deadline(ctx, within), items, dry); err != nil {
 		return r.instead(ctx, items, dry)
 	}
 	out := outcome{ok: true}
@@ -190,9 +192,7 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 	if len(there) == 0 || !r.available(there) {
 		return // the units leave with their window
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	_ = r.giveBack(ctx, there) // if it fails, the units leave with their window
+	_ = r.giveBack(r.deadline(ctx, within), there) // if it fails, the units leave with their window
 }
 
 func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {

@@ -23,12 +23,29 @@ const (
 	refundSHA = "fc69bd7e446d5de2618cf1bc23c24ca9e3896772"
 )
 
-// call is one run of a script on one slot.
+// call is one run of a script on one slot, used again by later ones.
 type call struct {
 	script, sha string
+	items       []*item
 	keys, args  []string
 	reply       []int64
 	err         error
+}
+
+// newCall returns an empty call; it is given back with free.
+func (r *redis) newCall(script, sha string) *call {
+	k, _ := r.calls.Get().(*call)
+	k.script, k.sha = script, sha
+	return k
+}
+
+func (r *redis) free(calls []*call) {
+	for _, k := range calls {
+		clear(k.items)
+		clear(k.keys)
+		k.items, k.keys, k.args, k.reply, k.err = k.items[:0], k.keys[:0], k.args[:0], nil, nil
+		r.calls.Put(k)
+	}
 }
 
 // build makes the command, by hash or with the whole text.
@@ -43,7 +60,7 @@ func (r *redis) build(k *call, text bool) rueidis.Completed {
 // evaluate runs calls in one round trip, and once more those whose script the
 // server does not have (any more). A call that was sent is never repeated
 // otherwise: it may have been made.
-func (r *redis) evaluate(ctx context.Context, calls ...*call) error {
+func (r *redis) evaluate(ctx context.Context, calls []*call) error {
 	missing := calls
 	for _, text := range []bool{false, true} {
 		if len(missing) == 0 {
@@ -60,8 +77,8 @@ func (r *redis) evaluate(ctx context.Context, calls ...*call) error {
 }
 
 // run evaluates calls and tells the breakers how it went.
-func (r *redis) run(ctx context.Context, calls ...*call) error {
-	err := r.evaluate(ctx, calls...)
+func (r *redis) run(ctx context.Context, calls []*call) error {
+	err := r.evaluate(ctx, calls)
 	for _, k := range calls {
 		if b := r.breakerOf(k.keys[0]); k.err != nil {
 			b.failed(k.err, k.keys[0])
@@ -100,10 +117,10 @@ func (k *call) read(resp rueidis.RedisResult, missing []*call) []*call {
 	return missing
 }
 
-func takeCall(items []*item, dry bool) *call {
-	k := &call{script: takeScript, sha: takeSHA, keys: make([]string, 0, len(items)), args: make([]string, 1, 1+6*len(items))}
-	k.args[0] = flag(dry)
-	for _, it := range items {
+// charge makes k the call that charges its items.
+func (k *call) charge(dry bool) {
+	k.args = append(k.args, flag(dry))
+	for _, it := range k.items {
 		args := &it.policy.args
 		if it.rule != it.policy.rule {
 			own := it.rule.args()
@@ -112,7 +129,14 @@ func takeCall(items []*item, dry bool) *call {
 		k.keys = append(k.keys, it.name)
 		k.args = append(k.args, args[0], args[1], args[2], strconv.FormatInt(it.cost, 10), args[3], flag(it.soft))
 	}
-	return k
+}
+
+// giveBack makes k the call that refunds its items.
+func (k *call) giveBack() {
+	for _, it := range k.items {
+		k.keys = append(k.keys, it.name)
+		k.args = append(k.args, strconv.FormatInt(it.stamp, 10), strconv.FormatInt(it.cost, 10), flag(it.rule.exact))
+	}
 }
 
 func flag(on bool) string {
@@ -122,19 +146,24 @@ func flag(on bool) string {
 	return "0"
 }
 
-// probeCall asks what a real call does, without writing.
-func probeCall(key string) *call {
+// answers asks for a key what a real call asks, without writing.
+func (r *redis) answers(ctx context.Context, key string) error {
 	p := &policy{rule: ruleOf(1, time.Second, true)}
 	p.args = p.rule.args()
-	return takeCall([]*item{{name: key, policy: p, rule: p.rule}}, true)
+	k := r.newCall(takeScript, takeSHA)
+	k.items = append(k.items, &item{name: key, policy: p, rule: p.rule})
+	k.charge(true)
+	calls := []*call{k}
+	defer r.free(calls)
+	return r.evaluate(ctx, calls)
 }
 
 // fill gives the items their verdicts.
-func (k *call) fill(items []*item) error {
-	if len(k.reply) != 1+4*len(items) {
+func (k *call) fill() error {
+	if len(k.reply) != 1+4*len(k.items) {
 		return errReply
 	}
-	for i, it := range items {
+	for i, it := range k.items {
 		v := k.reply[1+4*i:]
 		it.verdict = verdict{ok: v[2] == 1, remaining: max(v[0], 0), wait: time.Duration(v[1]) * time.Microsecond, stamp: v[3]}
 	}
@@ -144,37 +173,38 @@ func (k *call) fill(items []*item) error {
 // ask takes items from Redis: one call, or in a cluster one for each slot at the
 // same time. When a slot refuses, what the others have charged is given back.
 func (r *redis) ask(ctx context.Context, items []item, dry bool) error {
-	groups := r.group(items)
-	calls := make([]*call, len(groups))
-	for i, g := range groups {
-		calls[i] = takeCall(g, dry)
+	var room [4]*call
+	calls := r.group(room[:0], items, takeScript, takeSHA)
+	defer r.free(calls)
+	for _, k := range calls {
+		k.charge(dry)
 	}
-	if err := r.run(ctx, calls...); err != nil {
+	if err := r.run(ctx, calls); err != nil {
 		return err
 	}
 	refused := false
-	for i, k := range calls {
-		if err := k.fill(groups[i]); err != nil {
+	for _, k := range calls {
+		if err := k.fill(); err != nil {
 			return err
 		}
 		refused = refused || k.reply[0] == 0
 	}
 	if refused && len(calls) > 1 && !dry {
-		r.undo(ctx, groups, calls)
+		r.undo(ctx, calls)
 	}
 	return nil
 }
 
 // undo gives back what slots have charged for a call that another slot refused.
 // When that fails, the units leave with their window.
-func (r *redis) undo(ctx context.Context, groups [][]*item, calls []*call) {
+func (r *redis) undo(ctx context.Context, calls []*call) {
 	var back []item
-	for i, g := range groups {
-		if calls[i].reply[0] == 0 {
+	for _, k := range calls {
+		if k.reply[0] == 0 {
 			continue
 		}
-		for _, it := range g {
-			if it.ok && it.cost > 0 {
+		for _, it := range k.items {
+			if it.charged() {
 				back = append(back, *it)
 				it.remaining += it.cost
 			}
@@ -186,37 +216,29 @@ func (r *redis) undo(ctx context.Context, groups [][]*item, calls []*call) {
 }
 
 func (r *redis) giveBack(ctx context.Context, items []item) error {
-	groups := r.group(items)
-	calls := make([]*call, len(groups))
-	for i, g := range groups {
-		k := &call{script: refundScript, sha: refundSHA}
-		for _, it := range g {
-			k.keys = append(k.keys, it.name)
-			k.args = append(k.args, strconv.FormatInt(it.stamp, 10), strconv.FormatInt(it.cost, 10), flag(it.rule.exact))
-		}
-		calls[i] = k
+	var room [4]*call
+	calls := r.group(room[:0], items, refundScript, refundSHA)
+	defer r.free(calls)
+	for _, k := range calls {
+		k.giveBack()
 	}
-	return r.run(ctx, calls...)
+	return r.run(ctx, calls)
 }
 
-// group puts items of one slot together; without a cluster all of them.
-func (r *redis) group(items []item) [][]*item {
-	var groups [][]*item
-	var slots []int
+// group appends calls with the items of one slot each; without a cluster one with
+// all of them.
+func (r *redis) group(calls []*call, items []item, script, sha string) []*call {
 	for i := range items {
-		slot, j := 0, 0
-		if r.cluster {
-			slot = slotOf(items[i].name)
-		}
-		for j < len(slots) && slots[j] != slot {
+		j := 0
+		for j < len(calls) && r.cluster && slotOf(calls[j].items[0].name) != slotOf(items[i].name) {
 			j++
 		}
-		if j == len(slots) {
-			slots, groups = append(slots, slot), append(groups, make([]*item, 0, len(items)))
+		if j == len(calls) {
+			calls = append(calls, r.newCall(script, sha))
 		}
-		groups[j] = append(groups[j], &items[i])
+		calls[j].items = append(calls[j].items, &items[i])
 	}
-	return groups
+	return calls
 }
 
 // slotOf is the cluster slot of a key: CRC16 (XMODEM) of what is in its braces.
