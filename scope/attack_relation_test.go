@@ -5,12 +5,6 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-func covers(tx *gorm.DB) (any, error) {
-	var c []Cover
-	err := tx.Find(&c).Error
-	return c, err
-}
-
 // forged plants, past the guard, a row of alice's that points to a foreign one, as
 // data from before the guard might; the attack then tries to follow it.
 func forged(name, table, column, id, to string, run func(*env) (any, error)) attack {

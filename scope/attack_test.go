@@ -50,6 +50,7 @@ var settings = []setting{
 }
 
 func (w *world) env(t *testing.T, s setting) *env {
+	t.Helper()
 	ctx := t.Context()
 	if s.principal {
 		ctx = as(ctx, alice)
@@ -234,7 +235,7 @@ func TestTheAttacksAreReal(t *testing.T) {
 			}
 			e := w.env(t, settings[0])
 			e.own = func(db *gorm.DB) *gorm.DB { return db.Where("tenant_id = ? AND owner_id = ?", "acme", "alice") }
-			e.gen = func(stmt *gorm.Statement) { stmt.DB.Where("tenant_id = ? AND owner_id = ?", "acme", "alice") }
+			e.gen = func(stmt *gorm.Statement) { stmt.Where("tenant_id = ? AND owner_id = ?", "acme", "alice") }
 			total++
 			result := try(a, e)
 			shown, _ := json.Marshal(result)

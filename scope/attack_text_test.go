@@ -139,9 +139,8 @@ func rawAttacks() []attack {
 		}},
 		{"NOT IN a refused subquery", func(e *env) (any, error) {
 			nobody := e.w.db.Session(&gorm.Session{NewDB: true})
-			err := error(nil)
 			var d []Document
-			err = e.q().Where("id NOT IN (?)", nobody.Model(&Folder{}).Select("id")).Find(&d).Error
+			err := e.q().Where("id NOT IN (?)", nobody.Model(&Folder{}).Select("id")).Find(&d).Error
 			if err == nil {
 				return "a refused subquery of bob was true", nil
 			}

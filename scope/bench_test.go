@@ -135,6 +135,7 @@ func BenchmarkStatement(b *testing.B) {
 var serial int
 
 func compare(b *testing.B, p pair) {
+	b.Helper()
 	var hand, scoped []float64
 	for b.Loop() {
 		serial++
@@ -164,6 +165,7 @@ func compare(b *testing.B, p pair) {
 }
 
 func timed(b *testing.B, run func(int) error) float64 {
+	b.Helper()
 	now := time.Now()
 	if err := run(serial); err != nil {
 		b.Fatal(err)

@@ -153,7 +153,7 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 		return err
 	}
 	if !t.pol.protected() {
-		return g.shieldPublic(stmt, op, t)
+		return g.shieldPublic(stmt, op)
 	}
 	who, err := g.callerFor(stmt, t.pol)
 	if err != nil {
@@ -165,7 +165,7 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 		g.bypassed(stmt, op.String(), who.system)
 		return nil
 	}
-	if err := g.fragments(stmt, op, t); err != nil {
+	if err := g.fragments(stmt, op); err != nil {
 		return err
 	}
 	(&shield{guard: g, who: who, pol: t.pol, table: t.alias, op: op}).cover(stmt)
@@ -175,19 +175,19 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 	if op != creating && !slices.Contains(stmt.BuildClauses, "WHERE") {
 		return refuse(ErrUnsupported, "a statement built without WHERE")
 	}
-	g.allowed(stmt, op, who)
+	g.allowed(stmt, op)
 	return g.joins(stmt, who)
 }
 
 // shieldPublic looks after what a public or derived table is joined with.
-func (g *guard) shieldPublic(stmt *gorm.Statement, op operation, t target) error {
+func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 	uncover(stmt)
 	unhook(stmt)
 	who := readCaller(stmt.Context)
 	if who.system != nil {
 		return nil
 	}
-	if err := g.fragments(stmt, op, t); err != nil {
+	if err := g.fragments(stmt, op); err != nil {
 		return err
 	}
 	return g.joins(stmt, who)

@@ -72,7 +72,7 @@ func (g *guard) rawAllowed(stmt *gorm.Statement) {
 	}
 }
 
-func (g *guard) allowed(stmt *gorm.Statement, op operation, who *caller) {
+func (g *guard) allowed(stmt *gorm.Statement, op operation) {
 	if audit.Wanted(stmt.Context, g.cfg.Audit, audit.Allow) {
 		g.emit(stmt, audit.Event{Verdict: audit.Allow, Reason: "scoped", Err: &use{operation: op.String(), table: stmt.Table}})
 	}

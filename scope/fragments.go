@@ -12,7 +12,7 @@ import (
 
 // fragments looks at every piece of SQL text the developer put into a statement
 // and at every table it joins.
-func (g *guard) fragments(stmt *gorm.Statement, op operation, t target) error {
+func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 	for name, c := range stmt.Clauses {
 		if name == grantKey {
 			continue
@@ -315,7 +315,7 @@ func (g *guard) unknown(stmt *gorm.Statement, e clause.Expression) error {
 		return nil // a generic query: it goes through the callbacks itself
 	}
 	scratch := &gorm.Statement{
-		DB: stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true}), Table: stmt.Table, Schema: stmt.Schema,
+		DB: stmt.Session(&gorm.Session{NewDB: true, DryRun: true}), Table: stmt.Table, Schema: stmt.Schema,
 		Model: stmt.Model, Context: stmt.Context, ConnPool: stmt.ConnPool, Clauses: map[string]clause.Clause{},
 	}
 	scratch.Dest = stmt.Dest

@@ -295,7 +295,7 @@ func (j joined) ModifyStatement(st *gorm.Statement) {
 	if st.Context != nil || st.Schema != nil {
 		return // a statement of its own: the callbacks look after it
 	}
-	who := readCaller(st.DB.Statement.Context)
+	who := readCaller(st.Statement.Context)
 	if who.system != nil {
 		return
 	}

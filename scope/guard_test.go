@@ -18,7 +18,6 @@ import (
 type book struct {
 	mu     sync.Mutex
 	events []audit.Event
-	quiet  bool // wants no allowed events
 }
 
 func (b *book) Record(_ context.Context, e audit.Event) {

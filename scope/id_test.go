@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -153,7 +154,7 @@ func TestIDsTravelThroughGinJSONAndEveryDatabase(t *testing.T) {
 		}
 	})
 	path := id.String() + "/" + other.String()
-	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/"+path+"?id="+id.String()+"&other="+other.String(), nil))
+	r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/"+path+"?id="+id.String()+"&other="+other.String(), nil))
 	if uri.ID != id || uri.Other != other || query.ID != id || query.Other != other {
 		t.Errorf("bound %+v and %+v", uri, query)
 	}

@@ -40,6 +40,7 @@ func TestPrincipalsNeverMixOverOneConnection(t *testing.T) {
 }
 
 func mix(t *testing.T, db *gorm.DB, worker int, prepared bool) {
+	t.Helper()
 	p := people[worker%3]
 	ctx := as(t.Context(), p)
 	for n := range 15 {

@@ -3,6 +3,7 @@ package scope
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -181,15 +182,15 @@ func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool
 }
 
 func keyText(key []any) string {
-	text := ""
+	var text strings.Builder
 	for _, v := range key {
 		part, ok := canonical(v)
 		if !ok {
 			part = fmt.Sprint(v)
 		}
-		text += fmt.Sprintf("%d:%s,", len(part), part)
+		fmt.Fprintf(&text, "%d:%s,", len(part), part)
 	}
-	return text
+	return text.String()
 }
 
 // count asks the database on the statement's own connection or transaction, past

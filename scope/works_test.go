@@ -241,7 +241,7 @@ func readWorks() []work {
 		{"FirstOrInit", func(e *env) error {
 			var d Document
 			if err := e.q().Where(Document{ID: "fresh"}).Attrs(Document{Title: "t"}).FirstOrInit(&d).Error; err != nil || d.Title != "t" {
-				return fmt.Errorf("%v %+v", err, d)
+				return fmt.Errorf("%w %+v", err, d)
 			}
 			return nil
 		}},
@@ -253,7 +253,7 @@ func writeWorks() []work {
 		{"Create of a struct", func(e *env) error {
 			d := Document{ID: "w1", Title: "t"}
 			if err := affected(e.q().Create(&d), 1); err != nil || d.OwnerID != "alice" || d.TenantID != "acme" {
-				return fmt.Errorf("%v %+v", err, d)
+				return fmt.Errorf("%w %+v", err, d)
 			}
 			return nil
 		}},
@@ -390,7 +390,7 @@ func otherWorks() []work {
 		tx := run(e.q())
 		if e.w.kind == "mariadb" {
 			if !errors.Is(tx.Error, scope.ErrUnsupported) {
-				return fmt.Errorf("MariaDB without the option: %v", tx.Error)
+				return fmt.Errorf("MariaDB without the option: %w", tx.Error)
 			}
 			return nil
 		}
