@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ginsec/ginsec/auth"
@@ -166,33 +167,44 @@ func many(n int) string {
 // ASVS 9.2.1.
 func TestTimeEdges(t *testing.T) {
 	t.Parallel()
-	a := newArena(t, func(cfg *auth.Config) { cfg.MaxTokenAge = time.Hour })
-	now := time.Now().Unix()
-	runAll(t, map[string]struct {
-		change map[string]any
+	iss := newIssuer(t, "ES256")
+	for name, tc := range map[string]struct {
+		change func(now int64) map[string]any
 		status int
 	}{
-		"expired within the leeway":      {map[string]any{"exp": now - 20}, 200},
-		"expired beyond the leeway":      {map[string]any{"exp": now - 31}, 401},
-		"not yet valid, within":          {map[string]any{"nbf": now + 29}, 200},
-		"not yet valid, beyond":          {map[string]any{"nbf": now + 60}, 401},
-		"issued ahead, within":           {map[string]any{"iat": now + 29}, 200},
-		"issued ahead, beyond":           {map[string]any{"iat": now + 60}, 401},
-		"as old as allowed":              {map[string]any{"iat": now - 3600}, 200},
-		"older than allowed":             {map[string]any{"iat": now - 3631}, 401},
-		"expired before it was issued":   {map[string]any{"iat": now, "exp": now - 40}, 401},
-		"exp is a fraction beyond":       {map[string]any{"exp": float64(now) - 30.5}, 401},
-		"valid for a hundred years":      {map[string]any{"exp": now + 100*365*24*3600}, 200},
-		"nbf after exp":                  {map[string]any{"nbf": now + 3600, "exp": now + 60}, 401},
-		"iat at the epoch, exp far away": {map[string]any{"iat": 0, "exp": now + 60}, 401},
-	}, func(t *testing.T, tc struct {
-		change map[string]any
-		status int
-	},
-	) {
-		t.Helper()
-		a.bearer(t, mint(t, a.iss, tc.change)).expect(t, tc.status)
-	})
+		"expires now":                     {func(now int64) map[string]any { return map[string]any{"exp": now} }, 200},
+		"expired within the leeway":       {func(now int64) map[string]any { return map[string]any{"exp": now - 29} }, 200},
+		"expired by the leeway":           {func(now int64) map[string]any { return map[string]any{"exp": now - 30} }, 401},
+		"exp a fraction within":           {func(now int64) map[string]any { return map[string]any{"exp": float64(now) - 29.75} }, 200},
+		"exp a fraction beyond":           {func(now int64) map[string]any { return map[string]any{"exp": float64(now) - 30.25} }, 401},
+		"not valid before the leeway":     {func(now int64) map[string]any { return map[string]any{"nbf": now + 30} }, 200},
+		"not valid before more than that": {func(now int64) map[string]any { return map[string]any{"nbf": now + 31} }, 401},
+		"issued ahead by the leeway":      {func(now int64) map[string]any { return map[string]any{"iat": now + 30} }, 200},
+		"issued ahead by more":            {func(now int64) map[string]any { return map[string]any{"iat": now + 31} }, 401},
+		"as old as allowed":               {func(now int64) map[string]any { return map[string]any{"iat": now - 3600} }, 200},
+		"as old as the leeway allows":     {func(now int64) map[string]any { return map[string]any{"iat": now - 3629} }, 200},
+		"older than allowed":              {func(now int64) map[string]any { return map[string]any{"iat": now - 3630} }, 401},
+		"expired before it was issued":    {func(now int64) map[string]any { return map[string]any{"exp": now - 40} }, 401},
+		"valid for a hundred years":       {func(now int64) map[string]any { return map[string]any{"exp": now + 100*365*24*3600} }, 200},
+		"nbf after exp":                   {func(now int64) map[string]any { return map[string]any{"nbf": now + 3600, "exp": now + 60} }, 401},
+		"iat at the epoch":                {func(int64) map[string]any { return map[string]any{"iat": 0} }, 401},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := configFor(iss)
+			cfg.Issuers[0].JWKS, cfg.MaxTokenAge = iss.JWKS(), time.Hour
+			v, err := auth.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			token := mint(t, iss, tc.change(time.Now().Unix()))
+			for _, round := range []string{"first", "again"} {
+				if got := verify(v, token); got != tc.status {
+					t.Errorf("%s, %s: %d, not %d", name, round, got, tc.status)
+				}
+			}
+		})
+	}
 }
 
 // What a configuration demands beyond the defaults.

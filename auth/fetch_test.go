@@ -105,7 +105,7 @@ func TestDiscovery(t *testing.T) {
 			})
 			cfg := o.config()
 			cfg.Issuers[0].URL, cfg.Issuers[0].JWKSURL = tc.issuer, ""
-			cfg.JWKS.InsecureAllowLoopback = false
+			cfg.JWKS.InsecureAllowLoopback, cfg.JWKS.Wait = false, 30*time.Second
 			v, err := auth.New(cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -209,7 +209,7 @@ func TestHostileEndpoints(t *testing.T) { //nolint:paralleltest // it measures w
 	} {
 		iss := newIssuer(t, "ES256")
 		cfg := configFor(iss)
-		cfg.JWKS.Cooldown, cfg.JWKS.Timeout = time.Nanosecond, time.Second
+		cfg.JWKS.Cooldown, cfg.JWKS.Timeout, cfg.JWKS.Wait = time.Nanosecond, time.Second, 30*time.Second
 		v := newVerifier(t, cfg)
 		iss.Serve(serve)
 		if _, err := iss.Rotate(); err != nil {

@@ -179,7 +179,7 @@ func TestRotationIsPickedUpAtOnce(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")
 	cfg := configFor(iss)
-	cfg.JWKS.Cooldown = time.Nanosecond
+	cfg.JWKS.Cooldown, cfg.JWKS.Wait = time.Nanosecond, 30*time.Second
 	v := newVerifier(t, cfg)
 	if _, err := iss.Rotate(); err != nil {
 		t.Fatal(err)
