@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -103,9 +104,9 @@ func (e *Error) problem(c *gin.Context) problem.Problem {
 		case InBody:
 			f.Pointer = fragment(issue.Pointer)
 		case InHeader:
-			f.Header = issue.Name
+			f.Header = brief(issue.Name)
 		default:
-			f.Parameter = issue.Name
+			f.Parameter = brief(issue.Name)
 		}
 		if detail != nil && c != nil {
 			f.Detail = detail(c, issue)
@@ -115,21 +116,45 @@ func (e *Error) problem(c *gin.Context) problem.Problem {
 	return p
 }
 
-// fragment writes a JSON pointer as a URI fragment (RFC 6901 section 6).
+// fragment writes a JSON pointer as a URI fragment (RFC 6901 section 6), cut at
+// 256 bytes as they are sent. What JSON would escape is escaped here, shorter.
 func fragment(pointer string) string {
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 1, len(pointer)+1)
+	b := make([]byte, 1, min(3*len(pointer), maxPointer)+1)
 	b[0] = '#'
+	whole := len(b) // up to the last whole character
 	for i := range len(pointer) {
 		c := pointer[i]
+		if utf8.RuneStart(c) {
+			whole = len(b)
+		}
 		// RFC 3986: fragment = *( pchar / "/" / "?" ).
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$&'()*+,;=:@/?", c) >= 0 {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~!$'()*+,;=:@/?", c) >= 0 {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', hex[c>>4], hex[c&15])
 		}
+		if len(b) > maxPointer+1 {
+			return string(b[:whole])
+		}
 	}
 	return string(b)
+}
+
+// brief cuts a name so that it has at most 256 bytes as JSON writes it.
+func brief(name string) string {
+	size := 0
+	for i, r := range name {
+		if r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029\x7f\ufffd", r) {
+			size += len(`\u0000`)
+		} else {
+			size += utf8.RuneLen(r)
+		}
+		if size > maxPointer {
+			return name[:i]
+		}
+	}
+	return name
 }
 
 // Abort ends the request with err. An [Error] is written as problem details (RFC

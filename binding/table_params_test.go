@@ -118,6 +118,8 @@ func paramRows() []prow {
 		{times(101, "tag=a&"), "400, too_many_parameters "},
 		{times(1000, "x=a&"), "400, too_many_parameters "},
 		{"age=x&role=1&enabled=2&name=a&name=b", "400, type_mismatch age, unknown_parameter role, type_mismatch enabled, repeated_parameter name"},
+		{times(40, times(200, "%01")+"=1&"), "400" + times(32, ", unknown_parameter "+times(42, "\x01"))},
+		{times(40, times(200, "%3C")+"=1&"), "400" + times(32, ", unknown_parameter "+times(42, "<"))},
 		{times(5000, "k") + "=1", "400, unknown_parameter " + times(256, "k")},
 	}
 }

@@ -451,11 +451,19 @@ func manyRows() []row {
 	}
 	few, fewWant := unknown(32)
 	many, manyWant := unknown(200)
+	var odd, oddWant strings.Builder
+	for i := range 40 {
+		odd.WriteString(`,"` + times(200, `\u0001`) + times(i, "x") + `":1`)
+		if i < 32 {
+			oddWant.WriteString(", unknown_field #/" + times(85, "%01"))
+		}
+	}
 	return []row{
+		{body: `{"name":"ann"` + odd.String() + "}", want: "400" + oddWant.String()},
 		{body: few, want: fewWant},
 		{body: many, want: manyWant},
 		{body: named(`"` + times(5000, "k") + `":1`), want: "400, unknown_field #/" + times(255, "k")},
-		{body: named(`"` + times(5000, "é") + `":1`), want: "400, unknown_field #/" + times(127, "%C3%A9")},
+		{body: named(`"` + times(5000, "é") + `":1`), want: "400, unknown_field #/" + times(42, "%C3%A9")},
 		{
 			body: `{"age":"x","home":{"zip":"x","role":1},"tags":[1,null],"id":1,"free":{"a":1,"a":2}}`,
 			want: "400, type_mismatch #/age, type_mismatch #/home/zip, unknown_field #/home/role, missing_field #/home/street, type_mismatch #/tags/0, null_not_allowed #/tags/1, read_only_field #/id, duplicate_field #/free/a, missing_field #/name",

@@ -121,7 +121,7 @@ func (w *walker) elements(elem *plan.Node, null bool) (count int, err error) {
 // errBroken stands for a tokenizer that reports neither a token nor an error.
 var errBroken = errors.New("binding: broken document")
 
-// name passes a member's name, which stays valid up to the next one.
+// name passes a member's name, which stays valid until the next token is read.
 func (w *walker) name() (name []byte, end bool, err error) {
 	if w.dec.PeekKind() == '}' {
 		return nil, true, w.leave()
@@ -134,8 +134,10 @@ func (w *walker) name() (name []byte, end bool, err error) {
 		return nil, false, errBroken
 	}
 	long := len(raw)-2 > w.s.MaxStringLen
-	name, err = jsonv2.AppendUnquote(w.nameText[:0], raw)
-	w.nameText = name
+	if name = raw[1 : len(raw)-1]; bytes.IndexByte(name, '\\') >= 0 {
+		name, err = jsonv2.AppendUnquote(w.nameText[:0], raw)
+		w.nameText = name
+	}
 	if long {
 		w.addAt(Issue{Code: codeStringLen}, name)
 	}
@@ -159,14 +161,15 @@ func (w *walker) key(tried reflect.Value, name []byte) {
 
 // once lists a name that seen holds already.
 func (w *walker) once(seen map[string]struct{}, name []byte) {
+	key := name
 	if len(name) > maxPointer {
 		sum := sha256.Sum256(name) // hostile names are remembered at a fixed size
-		name = append([]byte{0xff}, sum[:]...)
+		key = append([]byte{0xff}, sum[:]...)
 	}
-	if _, twice := seen[string(name)]; twice {
-		w.addAt(Issue{Code: codeDuplicate}, w.nameText)
+	if _, twice := seen[string(key)]; twice {
+		w.addAt(Issue{Code: codeDuplicate}, name)
 	}
-	seen[string(name)] = struct{}{}
+	seen[string(key)] = struct{}{}
 }
 
 // within walks the value of the member called name, which field f takes.
