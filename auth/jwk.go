@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/MicahParks/jwkset"
 
@@ -19,8 +18,8 @@ import (
 type key struct {
 	kid, kty, curve, alg string
 	hasKid               bool
-	private              bool             // the document holds the private half too
-	jwk                  jwkset.JWK       // filed under a number: kids may repeat
+	private              bool // the document holds the private half too
+	jwk                  jwkset.JWK
 	public               crypto.PublicKey // what verifies
 }
 
@@ -59,8 +58,8 @@ func parseKeys(raw []byte, allowed []*algorithm, maxKeys int) ([]*key, error) {
 		return nil, errNotKeySet
 	}
 	var keys []*key
-	for i, text := range set.keys {
-		if k, err := parseKey(text, strconv.Itoa(i), allowed); err == nil {
+	for _, text := range set.keys {
+		if k, err := parseKey(text, allowed); err == nil {
 			keys = append(keys, k)
 		}
 	}
@@ -112,7 +111,7 @@ func (s *keySet) elements(value string) Reason {
 	return ""
 }
 
-func parseKey(text, ref string, allowed []*algorithm) (*key, error) {
+func parseKey(text string, allowed []*algorithm) (*key, error) {
 	var j jwk
 	if text[0] != '{' || jsonv2.Unmarshal([]byte(text), &j) != nil || hasNull(text) {
 		return nil, errKey
@@ -137,7 +136,7 @@ func parseKey(text, ref string, allowed []*algorithm) (*key, error) {
 		k.kty == "OKP" && k.alg != "" && k.alg != "EdDSA" && k.alg != "Ed25519" {
 		return nil, errKey
 	}
-	return k, k.load(&j, ref)
+	return k, k.load(&j)
 }
 
 // hasNull reports whether a member that counts is null, which the decoder takes
@@ -164,12 +163,12 @@ func (n *nullable) UnmarshalJSONFrom(dec *jsonv2.Decoder) error {
 }
 
 // load makes the key itself, through the key library, and judges its strength.
-func (k *key) load(j *jwk, ref string) error {
+func (k *key) load(j *jwk) error {
 	if e, err := base64.RawURLEncoding.DecodeString(j.E); j.Kty == "RSA" && (err != nil || len(e) == 0 || len(e) > 4) {
 		return errKey // the library would cut a longer exponent
 	}
 	made, err := jwkset.NewJWKFromMarshal(jwkset.JWKMarshal{
-		KTY: jwkset.KTY(j.Kty), KID: ref, CRV: jwkset.CRV(j.Crv), X: j.X, Y: j.Y, N: j.N, E: j.E,
+		KTY: jwkset.KTY(j.Kty), CRV: jwkset.CRV(j.Crv), X: j.X, Y: j.Y, N: j.N, E: j.E,
 	}, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return errKey

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -23,27 +24,48 @@ type keySnapshot struct {
 	staleAt    time.Time // monotonic; zero for a static set
 }
 
+// keyStorage is what the key library reads from: one set that never changes,
+// filled by our own fetches. Keys are filed under their position, because kids may
+// repeat. What would write goes to the empty storage embedded here.
+type keyStorage struct {
+	jwkset.Storage
+	keys []*key
+}
+
+// KeyRead returns the key at a position.
+func (s keyStorage) KeyRead(_ context.Context, ref string) (jwkset.JWK, error) {
+	if i, err := strconv.Atoi(ref); err == nil && 0 <= i && i < len(s.keys) {
+		return s.keys[i].jwk, nil
+	}
+	return jwkset.JWK{}, jwkset.ErrKeyNotFound
+}
+
+// KeyReadAll returns every key.
+func (s keyStorage) KeyReadAll(context.Context) ([]jwkset.JWK, error) {
+	all := make([]jwkset.JWK, len(s.keys))
+	for i, k := range s.keys {
+		all[i] = k.jwk
+	}
+	return all, nil
+}
+
 // newSnapshot files keys and has the key library turn each into the value that
-// verifies: its storage is filled here and nowhere else.
+// verifies: once per set, not once per token.
 func newSnapshot(keys []*key) (*keySnapshot, error) {
 	s := &keySnapshot{keys: keys, byKid: make(map[string][]*key, len(keys))}
-	storage := jwkset.NewMemoryStorage()
-	lookup, err := keyfunc.New(keyfunc.Options{Storage: storage})
+	lookup, err := keyfunc.New(keyfunc.Options{Storage: keyStorage{jwkset.NewMemoryStorage(), keys}})
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	sum := sha256.New()
-	for _, k := range keys {
-		if err := storage.KeyWrite(context.Background(), k.jwk); err != nil {
-			return nil, fmt.Errorf("auth: %w", err)
-		}
-		m := k.jwk.Marshal()
-		if k.public, err = lookup.Keyfunc(&jwt.Token{Header: map[string]any{"kid": m.KID, "alg": ""}}); err != nil {
+	for i, k := range keys {
+		if k.public, err = lookup.Keyfunc(&jwt.Token{Header: map[string]any{"kid": strconv.Itoa(i), "alg": ""}}); err != nil {
 			return nil, fmt.Errorf("auth: %w", err)
 		}
 		if k.hasKid {
 			s.byKid[k.kid] = append(s.byKid[k.kid], k)
 		}
+		m := k.jwk.Marshal()
 		_, _ = fmt.Fprintf(sum, "%q %q %q %q %q %q %q %q %v\n", k.kid, k.alg, m.KTY, m.CRV, m.X, m.Y, m.N, m.E, k.hasKid)
 	}
 	sum.Sum(s.digest[:0])

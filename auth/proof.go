@@ -112,7 +112,7 @@ func (p *proofVerifier) open(proof, jkt string) (claims proofClaims, ok bool) {
 	if !ok || thumbprint != jkt {
 		return claims, false
 	}
-	k, err := parseKey(h.jwk, "proof", p.allowed)
+	k, err := parseKey(h.jwk, p.allowed)
 	if err != nil || !alg.fits(k) || alg.method.Verify(s.signed, signature, k.jwk.Key()) != nil {
 		return claims, false
 	}
