@@ -35,7 +35,7 @@ func main() {
 	var o options
 	var only string
 	flag.IntVar(&o.rounds, "rounds", 8, "interleaved rounds")
-	flag.DurationVar(&o.benchtime, "benchtime", 120*time.Millisecond, "how long each line of a round runs")
+	flag.DurationVar(&o.benchtime, "benchtime", 100*time.Millisecond, "how long each line of a round runs")
 	flag.IntVar(&o.wire, "wire", 1, "seconds of load per stack and route over the wire")
 	flag.BoolVar(&o.quick, "quick", false, "one short round; nothing is written")
 	flag.StringVar(&only, "only", "", "comma-separated comparisons; nothing is written unless all are run")

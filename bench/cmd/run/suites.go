@@ -20,6 +20,7 @@ type suite struct {
 	name, dir string
 	tags      string // build tags
 	bench     string // which benchmarks; all by default
+	skip      string // which not
 	most      int    // rounds at most, for what takes long and hardly varies
 	wire      bool
 }
@@ -29,8 +30,10 @@ func suites() []suite {
 		{name: "chain", dir: "chain", bench: "Process|Parallel|Fresh|Redis"},
 		{name: "wire", dir: "chain", bench: "Wire", wire: true},
 		{name: "auth", dir: "auth"},
-		{name: "ratelimit", dir: "ratelimit"},
-		{name: "replay", dir: "replay"},
+		{name: "ratelimit", dir: "ratelimit", skip: "Bytes"},
+		{name: "ratelimit-bytes", dir: "ratelimit", bench: "Bytes", most: 2},
+		{name: "replay", dir: "replay", skip: "Bytes|Double"},
+		{name: "replay-bytes", dir: "replay", bench: "Bytes|Double", most: 2},
 		{name: "binding", dir: "binding"},
 		{name: "binding-sonic", dir: "binding", tags: "sonic"},
 		{name: "binding-goccy", dir: "binding", tags: "go_json"},
@@ -88,7 +91,7 @@ func (s suite) run(ctx context.Context, o options, dir, fixture string, r *repor
 		bench = "."
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, s.binary()),
-		"-test.run", "^$", "-test.bench", bench, "-test.benchtime", o.benchtime.String(), "-test.timeout", "10m")
+		"-test.run", "^$", "-test.bench", bench, "-test.skip", s.skip, "-test.benchtime", o.benchtime.String(), "-test.timeout", "10m")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), issuer.FixtureVariable+"="+fixture)
 	if s.wire {

@@ -31,7 +31,7 @@ const reading = "`CPU` is processor time of the whole process per operation: the
 func (r *Report) preamble(b *strings.Builder, m Machine) {
 	fmt.Fprintf(b, "Written by `make bench` on %s. Not a promise: run it on your machine.\n\n", m.Date)
 	fmt.Fprintf(b, "- Machine: %d cores, %s, %s, %s.\n", m.Cores, m.CPU, m.OS, m.Go)
-	fmt.Fprintf(b, "- %d interleaved rounds of at least %s a line (growth: 2); medians, ratios of medians, and the interval of the median "+
+	fmt.Fprintf(b, "- %d interleaved rounds of at least %s a line (2 for growth and for bytes, which hardly vary); medians, ratios of medians, and the interval of the median "+
 		"by the order statistics that benchstat uses.\n", m.Rounds, m.Benchtime)
 	b.WriteString("- Processor time (user and system, of the whole process) is what is compared; every process keeps a 256 MiB ballast, " +
 		"so that no variant's own tables change how often the collector runs.\n")
