@@ -168,15 +168,22 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 	if err := g.fragments(stmt, op); err != nil {
 		return err
 	}
-	(&shield{guard: g, who: who, pol: t.pol, table: t.alias, op: op}).cover(stmt)
-	if op != reading {
-		coverWrites(stmt)
+	s := newShield(grantOf(stmt), who)
+	s.guard, s.pol, s.table, s.op = g, t.pol, t.alias, op
+	s.cover(stmt)
+	switch op {
+	case creating:
+		s.stampDest(stmt)
+		coverInsert(stmt)
+	case updating, deleting: // a soft delete is an update
+		hook(stmt, "UPDATE", buildUpdate)
+	case reading:
 	}
 	if op != creating && !slices.Contains(stmt.BuildClauses, "WHERE") {
 		return refuse(ErrUnsupported, "a statement built without WHERE")
 	}
 	g.allowed(stmt, op)
-	return g.joins(stmt, who)
+	return g.joins(stmt, s.who)
 }
 
 // shieldPublic looks after what a public or derived table is joined with.
@@ -190,25 +197,26 @@ func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 	if err := g.fragments(stmt, op); err != nil {
 		return err
 	}
-	return g.joins(stmt, who)
+	return g.joins(stmt, &who)
 }
 
 // callerFor reads who may use a protected table.
-func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (*caller, error) {
-	who := readCaller(stmt.Context)
-	if who.err != nil {
-		return nil, who.err
-	}
-	if who.system != nil {
-		return who, nil
-	}
+func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (caller, error) {
 	granted := grantOf(stmt)
+	explicit, _ := stmt.Context.Value(callerKey{}).(*caller)
+	if explicit == nil && granted != nil && granted.who.system == nil {
+		explicit = &granted.who
+	}
+	who := reconcile(stmt.Context, explicit)
+	if who.err != nil || who.system != nil {
+		return who, who.err
+	}
 	if g.cfg.RequireExplicit && granted == nil && stmt.Context.Value(callerKey{}) == nil {
-		return nil, refuse(ErrUnprotected, "no explicit scope on "+pol.table)
+		return who, refuse(ErrUnprotected, "no explicit scope on "+pol.table)
 	}
 	if granted != nil && !granted.opts.isZero() {
 		if err := pol.agrees(granted.opts); err != nil {
-			return nil, err
+			return who, err
 		}
 	}
 	return who, nil

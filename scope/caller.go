@@ -13,8 +13,8 @@ import (
 // caller is whose rows a statement may touch, read once.
 type caller struct {
 	principal *identity.Principal
-	tenant    any // principal.Tenant, boxed once
-	owner     any // principal.ID(), boxed once
+	tenant    string
+	owner     string
 	system    *system
 	err       error // nobody, or two different ones: every use fails
 }
@@ -33,39 +33,37 @@ type (
 	systemKey struct{}
 )
 
-func callerOf(p *identity.Principal) *caller {
-	id := p.ID()
-	c := &caller{principal: p}
-	if p.Tenant != "" {
-		c.tenant = p.Tenant
-	}
-	if id != "" {
-		c.owner = id
-	}
-	return c
+func callerOf(p *identity.Principal) caller {
+	return caller{principal: p, tenant: p.Tenant, owner: p.ID()}
 }
 
 func (c *caller) sameAs(p *identity.Principal) bool {
 	return c.principal == p || c.principal != nil && c.principal.Tenant == p.Tenant && c.principal.ID() == p.ID()
 }
 
-// readCaller looks at ctx now. It never returns nil.
-func readCaller(ctx context.Context) *caller {
+// readCaller looks at ctx now.
+func readCaller(ctx context.Context) caller {
 	if ctx == nil {
-		return &caller{err: ErrNoPrincipal}
+		return caller{err: ErrNoPrincipal}
 	}
 	explicit, _ := ctx.Value(callerKey{}).(*caller)
-	if s := openSystem(ctx); s != nil {
-		return &caller{system: s, principal: s.principal}
+	return reconcile(ctx, explicit)
+}
+
+// reconcile settles who acts when a scope was given and a context is there: they
+// must not be two. The scope may be nil.
+func reconcile(ctx context.Context, explicit *caller) caller {
+	if s := openSystem(ctx, explicit); s != nil {
+		return caller{system: s, principal: s.principal}
 	}
 	p, ok := identity.From(ctx)
 	switch {
 	case explicit != nil && ok && explicit.err == nil && explicit.system == nil && !explicit.sameAs(p):
-		return &caller{err: refuse(ErrMismatch, "the context and the scope name two principals")}
+		return caller{err: refuse(ErrMismatch, "the context and the scope name two principals")}
 	case explicit != nil:
-		return explicit
+		return *explicit
 	case !ok:
-		return &caller{err: ErrNoPrincipal}
+		return caller{err: ErrNoPrincipal}
 	default:
 		return callerOf(p)
 	}
@@ -73,12 +71,9 @@ func readCaller(ctx context.Context) *caller {
 
 // openSystem returns ctx's bypass unless the context has meanwhile changed to
 // another principal or been narrowed by an explicit scope.
-func openSystem(ctx context.Context) *system {
+func openSystem(ctx context.Context, explicit *caller) *system {
 	s, _ := requestValue(ctx, systemKey{}).(*system)
-	if s == nil {
-		return nil
-	}
-	if explicit, _ := ctx.Value(callerKey{}).(*caller); explicit != nil && explicit.system == nil {
+	if s == nil || explicit != nil && explicit.system == nil {
 		return nil
 	}
 	if p, _ := identity.From(ctx); p != s.principal {

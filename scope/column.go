@@ -34,13 +34,12 @@ func implements[T any](t reflect.Type) bool {
 // value converts what the principal has, a string, into what the column holds.
 // A conversion that is not the exact inverse of the column's own spelling is
 // refused: "7" and "07" must never be one owner.
-func (c *column) value(ctx context.Context, from any) (any, error) {
-	s, ok := from.(string)
-	if !ok || s == "" {
+func (c *column) value(ctx context.Context, s string) (any, error) {
+	if s == "" {
 		return nil, ErrNoPrincipal
 	}
 	if c.text {
-		return from, nil
+		return s, nil
 	}
 	model := reflect.New(c.field.Schema.ModelType).Elem()
 	if err := c.field.Set(ctx, model, s); err != nil {
@@ -54,16 +53,15 @@ func (c *column) value(ctx context.Context, from any) (any, error) {
 }
 
 // judge says what a value about to be written into the column means.
-func (c *column) judge(v any, own any) verdict {
+func (c *column) judge(v any, own string) verdict {
 	if isNothing(v) || c.field.DefaultValueInterface != nil && v == c.field.DefaultValueInterface {
 		return empty // gorm fills in the default of a zero field itself
 	}
 	got, ok := canonical(v)
-	want, _ := own.(string)
 	switch {
 	case !ok:
 		return foreign
-	case got == want:
+	case got == own:
 		return same
 	case got == "" || got == "0" && !c.text:
 		return empty

@@ -51,7 +51,6 @@ type GuardConfig struct {
 type guard struct {
 	cfg    GuardConfig
 	tables map[string]*policy // by lower-case name without schema
-	mysql  bool
 	lex    dialect
 }
 
@@ -70,7 +69,9 @@ func (g *guard) Name() string { return pluginName }
 
 // Initialize implements gorm.Plugin.
 func (g *guard) Initialize(db *gorm.DB) error {
-	g.mysql = db.Name() == "mysql"
+	if !hookable(db) {
+		return errDialect
+	}
 	g.lex = dialectOf(db.Name())
 	g.tables = map[string]*policy{}
 	if err := g.register(db); err != nil {
@@ -303,7 +304,7 @@ func (j joined) ModifyStatement(st *gorm.Statement) {
 		_ = st.AddError(who.err)
 		return
 	}
-	st.AddClause(clause.Where{Exprs: []clause.Expression{condition{who: who, pol: j.pol, table: st.Table}}})
+	st.AddClause(clause.Where{Exprs: []clause.Expression{condition{who: &who, pol: j.pol, table: st.Table}}})
 }
 
 // protectedTables returns the protected policies in a stable order.

@@ -12,16 +12,32 @@ import (
 // the last moment before the SQL exists: whatever maps, structs, hooks, Select,
 // Omit or other plugins did before, these are the values that would be stored.
 func coverWrites(stmt *gorm.Statement) {
+	coverInsert(stmt)
+	hook(stmt, "UPDATE", buildUpdate)
+	if !hookable(stmt.DB) {
+		_ = stmt.AddError(errDialect)
+	}
+}
+
+// plainInsert is what gorm would put there, made once.
+var plainInsert clause.Expression = clause.Insert{}
+
+func coverInsert(stmt *gorm.Statement) {
+	if c := stmt.Clauses["INSERT"]; c.Expression == nil {
+		c.Expression = plainInsert
+		stmt.Clauses["INSERT"] = c
+	}
 	hook(stmt, "INSERT", buildInsert)
 	hook(stmt, "VALUES", buildValues)
-	hook(stmt, "UPDATE", buildUpdate)
-	_, insert := stmt.ClauseBuilders["INSERT"]
-	_, values := stmt.ClauseBuilders["VALUES"]
-	_, update := stmt.ClauseBuilders["UPDATE"]
-	_, where := stmt.ClauseBuilders["WHERE"]
-	if insert && values || update || where {
-		_ = stmt.AddError(refuse(ErrUnsupported, "a dialect with clause builders of its own"))
-	}
+}
+
+var errDialect = refuse(ErrUnsupported, "a dialect with clause builders of its own")
+
+// hookable reports whether a dialect leaves the clauses alone that this package
+// must build: gorm prefers a dialect's builder.
+func hookable(db *gorm.DB) bool {
+	has := func(name string) bool { _, ok := db.ClauseBuilders[name]; return ok }
+	return !(has("INSERT") && has("VALUES")) && !has("UPDATE") && !has("WHERE")
 }
 
 func hook(stmt *gorm.Statement, name string, b clause.ClauseBuilder) {
@@ -36,7 +52,7 @@ func unhook(stmt *gorm.Statement) {
 		c, ok := stmt.Clauses[name]
 		switch {
 		case !ok || c.Builder == nil:
-		case c.Expression == nil:
+		case c.Expression == nil || c.Expression == plainInsert:
 			delete(stmt.Clauses, name)
 		default:
 			c.Builder = nil
@@ -120,19 +136,17 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 			}
 		}
 	}
-	for _, col := range []struct {
-		*column
-		own any
-	}{{s.pol.tenant, s.who.tenant}, {s.pol.owner, s.who.owner}} {
-		if col.column == nil {
-			continue
-		}
-		if err := s.stamp(stmt, &values, col.column, col.own); err != nil {
-			return err
-		}
+	before := len(values.Columns)
+	if err := s.stamp(stmt, &values, s.pol.tenant, s.who.tenant); err != nil {
+		return err
 	}
-	c.Expression = values
-	stmt.Clauses["VALUES"] = c
+	if err := s.stamp(stmt, &values, s.pol.owner, s.who.owner); err != nil {
+		return err
+	}
+	if len(values.Columns) > before || before == 0 {
+		c.Expression = values
+		stmt.Clauses["VALUES"] = c
+	}
 	if err := s.insertKeys(stmt, values); err != nil {
 		return err
 	}
@@ -140,11 +154,14 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 }
 
 // stamp gives every row the caller's value in one column, or refuses.
-func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column, from any) error {
-	own, err := col.value(stmt.Context, from)
-	if err != nil {
-		return err
+func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column, from string) error {
+	if col == nil {
+		return nil
 	}
+	if from == "" {
+		return ErrNoPrincipal
+	}
+	var own any // converted when first needed
 	at := -1
 	for i, c := range values.Columns {
 		if sameColumn(c.Name, col.name) {
@@ -165,12 +182,21 @@ func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column,
 		for len(row) <= at { // a map without the key leaves a short row
 			row = append(row, nil)
 		}
-		switch col.judge(row[at], from) {
-		case foreign:
+		verdict := col.judge(row[at], from)
+		if verdict == foreign {
 			return refuse(ErrMismatch, "column "+col.name)
-		case empty:
+		}
+		if verdict == same && col.text {
+			continue
+		}
+		if own == nil {
+			var err error
+			if own, err = col.value(stmt.Context, from); err != nil {
+				return err
+			}
+		}
+		if verdict == empty {
 			fill(stmt, i, col, own)
-		case same:
 		}
 		row[at] = own
 		values.Values[i] = row

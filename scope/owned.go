@@ -2,9 +2,12 @@ package scope
 
 import (
 	"context"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/ginsec/ginsec/identity"
 )
 
 type options struct {
@@ -48,8 +51,10 @@ func Columns(tenant, owner string) Option {
 
 // grant is what Owned, Stmt and Bind leave in a statement: who, and which columns.
 type grant struct {
-	who  *caller
-	opts options
+	who    caller
+	opts   options
+	taken  atomic.Bool // the shield below serves a statement
+	shield shield
 }
 
 // grantKey is the clause a grant waits in until the statement runs. gorm copies
@@ -102,26 +107,52 @@ func Bind(ctx context.Context, opts ...Option) clause.Expression {
 
 // apply attaches g to a statement. It is idempotent: Save runs scopes twice.
 func (g *grant) apply(stmt *gorm.Statement) {
-	if g.who.system == nil {
-		if now, _ := stmt.Context.Value(callerKey{}).(*caller); now != g.who {
-			stmt.Context = context.WithValue(stmt.Context, callerKey{}, g.who)
+	guard := guardOf(stmt.DB)
+	switch {
+	case g.who.system != nil:
+		if openSystem(stmt.Context, nil) == nil {
+			stmt.Context = context.WithValue(stmt.Context, systemKey{}, g.who.system)
 		}
-	} else if openSystem(stmt.Context) == nil {
-		stmt.Context = context.WithValue(stmt.Context, systemKey{}, g.who.system)
+	case guard != nil && !guard.cfg.RequireExplicit && g.implied(stmt.Context):
+		// The context says the same to everything the statement starts.
+	default:
+		if now, _ := stmt.Context.Value(callerKey{}).(*caller); now != &g.who {
+			stmt.Context = context.WithValue(stmt.Context, callerKey{}, &g.who)
+		}
 	}
 	stmt.Clauses[grantKey] = clause.Clause{Expression: g}
-	if guardOf(stmt.DB) != nil {
+	if guard != nil {
 		return
 	}
-	who := readCaller(stmt.Context)
+	who := reconcile(stmt.Context, &g.who)
 	if who.system != nil {
 		return
 	}
 	if who.err != nil {
 		_ = stmt.AddError(who.err)
 	}
-	(&shield{who: who, opts: g.opts, op: writing(stmt)}).cover(stmt)
+	s := newShield(g, who)
+	s.opts, s.op = g.opts, writing(stmt)
+	s.cover(stmt)
 	coverWrites(stmt)
+}
+
+// implied reports whether ctx by itself means the same principal and no bypass.
+func (g *grant) implied(ctx context.Context) bool {
+	p, ok := identity.From(ctx)
+	return ok && p == g.who.principal && ctx.Value(systemKey{}) == nil && ctx.Value(callerKey{}) == nil
+}
+
+// newShield spends the room in a grant on the first statement it is used for.
+func newShield(g *grant, who caller) *shield {
+	if g == nil || !g.taken.CompareAndSwap(false, true) {
+		return &shield{who: &who}
+	}
+	g.shield = shield{who: &g.who}
+	if who != g.who {
+		g.shield.who = &who
+	}
+	return &g.shield
 }
 
 func grantOf(stmt *gorm.Statement) *grant {

@@ -13,6 +13,7 @@ type writer struct {
 	stmt  *gorm.Statement
 	who   *caller
 	write bool // the rule for changing a row, not the one for seeing it
+	rls   bool // values are names of settings
 	depth int
 	mysql bool
 }
@@ -66,9 +67,9 @@ func (w *writer) bind(v any) {
 // equal compares a column with a value byte by byte. MySQL's collations are
 // case-insensitive and ignore trailing blanks, so there the comparison that uses
 // the index is followed by one that looks at the bytes.
-func (w *writer) equal(c *column, table string, from any) error {
-	if name, ok := from.(setting); ok {
-		w.setting(c, table, name)
+func (w *writer) equal(c *column, table string, from string) error {
+	if w.rls {
+		w.setting(c, table, from)
 		return nil
 	}
 	v, err := c.value(w.stmt.Context, from)

@@ -57,14 +57,12 @@ func rlsStatements(table, see, change, add string) []string {
 	)
 }
 
-// setting stands for a value in a rule: what Tx has set. In a connection that has
+// setting compares with what Tx has set, not with a value. In a connection that has
 // seen an earlier transaction it is the empty string, hence NULLIF; the sub-select
 // is evaluated once a statement.
-type setting string
-
-func (w *writer) setting(c *column, table string, name setting) {
+func (w *writer) setting(c *column, table, name string) {
 	w.column(table, c.name)
-	w.text(" = (SELECT NULLIF(current_setting('" + string(name) + "', true), '')")
+	w.text(" = (SELECT NULLIF(current_setting('" + name + "', true), '')")
 	if !c.text {
 		w.text("::" + strings.Fields(w.stmt.DataTypeOf(c.field))[0])
 	}
@@ -77,7 +75,7 @@ func rlsRule(db *gorm.DB, p *policy, write bool) (string, error) {
 		return "", refuse(ErrUnsupported, "a policy with functions cannot be a database's rule: "+p.table)
 	}
 	stmt := &gorm.Statement{DB: db.Session(&gorm.Session{NewDB: true}), Context: context.Background()}
-	w := &writer{stmt: stmt, who: &caller{tenant: setting(settingTenant), owner: setting(settingOwner)}, write: write}
+	w := &writer{stmt: stmt, who: &caller{tenant: settingTenant, owner: settingOwner}, write: write, rls: true}
 	if err := w.predicate(p, p.schema.Table); err != nil {
 		return "", err
 	}

@@ -25,7 +25,7 @@ func Tx(ctx context.Context, db *gorm.DB, fn func(*gorm.DB) error, opts ...*sql.
 		return who.err
 	}
 	if who.system == nil {
-		ctx = context.WithValue(plainContext(ctx), callerKey{}, who)
+		ctx = context.WithValue(plainContext(ctx), callerKey{}, &who)
 	} else {
 		ctx = plainContext(ctx)
 	}
@@ -39,11 +39,10 @@ func Tx(ctx context.Context, db *gorm.DB, fn func(*gorm.DB) error, opts ...*sql.
 	}, opts...)
 }
 
-func settings(ctx context.Context, tx *gorm.DB, who *caller) error {
+func settings(ctx context.Context, tx *gorm.DB, who caller) error {
 	var tenant, owner string
 	if who.system == nil {
-		tenant, _ = who.tenant.(string)
-		owner, _ = who.owner.(string)
+		tenant, owner = who.tenant, who.owner
 	}
 	_, err := tx.Statement.ConnPool.ExecContext(ctx,
 		"SELECT set_config('"+settingTenant+"', $1, true), set_config('"+settingOwner+"', $2, true)", tenant, owner)

@@ -81,7 +81,7 @@ func (s *shield) judge(set clause.Set, whole bool) (clause.Set, error) {
 func (s *shield) keeps(a clause.Assignment, whole bool) bool {
 	for _, col := range []struct {
 		*column
-		own any
+		own string
 	}{{s.pol.tenant, s.who.tenant}, {s.pol.owner, s.who.owner}} {
 		if col.column == nil || !sameColumn(a.Column.Name, col.name) {
 			continue

@@ -112,7 +112,7 @@ func (w *writer) tenants(p *policy, table string) error {
 	if w.write || p.extra.Tenants == nil {
 		return w.equal(p.tenant, table, w.who.tenant)
 	}
-	own, _ := w.who.tenant.(string)
+	own := w.who.tenant
 	if own == "" {
 		return ErrNoPrincipal
 	}
