@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,12 @@ type answers struct {
 	withDPoP bool
 	bearer   bool // the Bearer scheme is accepted
 	algs     string
+	made     map[answer401][]string // the challenges of every refusal but a guard's
+}
+
+type answer401 struct {
+	scheme scheme
+	code   string
 }
 
 func newAnswers(cfg *Config) *answers {
@@ -31,6 +38,12 @@ func newAnswers(cfg *Config) *answers {
 	if cfg.DPoP != nil {
 		a.withDPoP, a.bearer = true, !cfg.DPoP.Required
 		a.algs = param("algs", strings.Join(cfg.DPoP.algorithms(), " "))
+	}
+	a.made = make(map[answer401][]string)
+	for _, s := range []scheme{bearer, dpop} {
+		for _, code := range []string{"", codeInvalidRequest, codeInvalidToken, codeInvalidProof, codeUseNonce} {
+			a.made[answer401{s, code}] = slices.Clip(a.challenges(s, code, "")) // shared by all answers, never changed
+		}
 	}
 	return a
 }
@@ -74,7 +87,11 @@ func (a *answers) write(c *gin.Context, refusal *Error, s scheme, extra string) 
 		h["Retry-After"] = []string{strconv.Itoa(int((refusal.RetryAfter + time.Second - 1) / time.Second))}
 		_ = c.Error(refusal)
 	default:
-		h["Www-Authenticate"] = a.challenges(s, refusal.Code, extra)
+		lines, known := a.made[answer401{s, refusal.Code}]
+		if !known || extra != "" {
+			lines = a.challenges(s, refusal.Code, extra)
+		}
+		h["Www-Authenticate"] = lines
 	}
 	problem.Abort(c, problem.Problem{Status: refusal.Status, Code: refusal.Code})
 }

@@ -21,7 +21,12 @@ import (
 // scope or with a blank one.
 func RequireScope(all ...string) gin.HandlerFunc {
 	return scopes(all, func(p *identity.Principal) bool {
-		return !slices.ContainsFunc(all, func(s string) bool { return !slices.Contains(p.Scopes, s) })
+		for _, s := range all {
+			if !slices.Contains(p.Scopes, s) {
+				return false
+			}
+		}
+		return true
 	})
 }
 
