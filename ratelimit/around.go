@@ -41,7 +41,7 @@ func (g *gate) around(c *gin.Context) {
 	}
 	v, outermost := g.l.visits.enter(c)
 	if outermost {
-		defer g.l.visits.leave(c)
+		defer g.l.visits.leave(c, v)
 	} else if v.passed(g) {
 		g.inner(c)
 		return

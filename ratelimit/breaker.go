@@ -69,6 +69,7 @@ func (b *breaker) failed(err error, key string) {
 		return
 	}
 	b.open.Store(true)
+	b.r.opened.Store(&err)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.cancel, b.done = cancel, make(chan struct{})
 	go b.probe(ctx, cancel, key, b.done)

@@ -64,7 +64,7 @@ func (g *gate) serve(c *gin.Context) {
 	}
 	v, outermost := g.l.visits.enter(c)
 	if outermost {
-		defer g.l.visits.leave(c)
+		defer g.l.visits.leave(c, v)
 	} else if v.passed(g) {
 		return
 	}
@@ -151,6 +151,9 @@ func (g *gate) charge(d *batch) bool {
 		if out.err != nil {
 			l.refuseUnavailable(d, out.err)
 			return false
+		}
+		if out.lost != nil {
+			l.record(d, audit.Error, reasonStore, 0, out.lost)
 		}
 		if !out.ok {
 			l.refuse(d, true)

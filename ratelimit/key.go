@@ -86,6 +86,22 @@ func (k Key) And(others ...Key) Key {
 	return Key{parts}
 }
 
+// is reports whether k and o are the same key; of two functions that cannot be told.
+func (k Key) is(o Key) bool {
+	if len(k.parts) != len(o.parts) {
+		return false
+	}
+	if len(k.parts) > 0 && &k.parts[0] == &o.parts[0] {
+		return true
+	}
+	for i, p := range k.parts {
+		if q := o.parts[i]; p.kind != q.kind || p.header != q.header || p.fn != nil || q.fn != nil {
+			return false
+		}
+	}
+	return true
+}
+
 const maxParts = 4
 
 func (k Key) fault() string {

@@ -167,3 +167,26 @@ func TestAClientThatGoesAwayIsNoOutage(t *testing.T) {
 	wantStatus(t, get(r, "/", gone), http.StatusTooManyRequests)
 	wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
 }
+
+func TestTheOperatorIsToldOnceThatRedisIsGivenUp(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	sink := &events{}
+	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, redisClient(t, server.Addr)), Audit: sink})
+	r := gin.New()
+	r.GET("/", l.Use(policy(t, "p: 100/1h by ip")), ok)
+	server.Freeze()
+	for range 20 {
+		wantStatus(t, get(r, "/"), http.StatusOK)
+	}
+	server.Thaw()
+	told := 0
+	for _, s := range sink.summary() {
+		if s == "error store_unavailable 0" {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times that Redis is given up: %v", told, sink.summary())
+	}
+}

@@ -72,6 +72,7 @@ type redis struct {
 	denied   denyCache
 	cluster  bool
 	calls    sync.Pool
+	opened   atomic.Pointer[error] // why a breaker opened, until a request has told
 	patience atomic.Pointer[patience]
 	breakers []breaker // one; in a cluster one for each group of slots, which mostly is on one node
 }
@@ -97,11 +98,11 @@ func (r *redis) known(items []item) {
 		if r.denied.look(it, now) {
 			continue
 		}
-		it.verdict = verdict{ok: true, remaining: it.rule.limit}
+		it.fits()
 		if it.policy.OnStoreFailure == failLocal && r.breakerOf(it.name).open.Load() {
 			here := [1]item{*it}
 			r.local.known(here[:])
-			it.verdict = here[0].verdict
+			it.verdict, it.unknown = here[0].verdict, false
 		}
 	}
 }
@@ -111,11 +112,14 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	if r.refusedBefore(items, before) {
 		return outcome{}
 	}
+	for i := range items {
+		items[i].unknown = false
+	}
 	if !r.available(items) {
-		return r.instead(ctx, items, dry)
+		return r.instead(ctx, items, dry, errGivenUp)
 	}
 	if err := r.ask(r.deadline(ctx, within), items, dry); err != nil {
-		return r.instead(ctx, items, dry)
+		return r.instead(ctx, items, dry, err)
 	}
 	out := outcome{ok: true}
 	for i := range items {
@@ -147,14 +151,20 @@ func (r *redis) refusedBefore(items []item, now int64) bool {
 	return refused
 }
 
+var errGivenUp = errors.New("ratelimit: redis is not asked until it answers again")
+
 // instead does what the policies say for a store that does not answer.
-func (r *redis) instead(ctx context.Context, items []item, dry bool) outcome {
+func (r *redis) instead(ctx context.Context, items []item, dry bool, cause error) outcome {
+	var lost error
+	if opened := r.opened.Swap(nil); opened != nil {
+		lost = errors.Join(errStore, *opened)
+	}
 	here := make([]item, 0, len(items))
 	for i := range items {
 		switch it := &items[i]; it.policy.OnStoreFailure {
 		case failDeny:
 			if !it.soft {
-				return outcome{err: errStore}
+				return outcome{err: errors.Join(errStore, cause)}
 			}
 			it.fits()
 		case failAllow:
@@ -165,9 +175,10 @@ func (r *redis) instead(ctx context.Context, items []item, dry bool) outcome {
 		}
 	}
 	if len(here) == 0 {
-		return outcome{ok: true}
+		return outcome{ok: true, lost: lost}
 	}
 	out := r.local.take(ctx, 0, here, dry)
+	out.lost = lost
 	for i := range items {
 		if items[i].local {
 			items[i], here = here[0], here[1:]

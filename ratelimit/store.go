@@ -31,8 +31,9 @@ type Store interface {
 
 // outcome is what a store says about a whole call.
 type outcome struct {
-	ok  bool  // every item that is not soft fits
-	err error // the store did not answer, and an item's policy is to deny then
+	ok   bool  // every item that is not soft fits
+	err  error // the store did not answer, and an item's policy is to deny then
+	lost error // the store has just been given up, until it answers again
 }
 
 // item is one policy's part of a call.

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"time"
 )
@@ -46,12 +45,13 @@ type Result struct {
 // Exceeded reports whether the i-th charge of the call is one that did not fit.
 func (r *Result) Exceeded(i int) bool { return i >= 0 && i < maxCharges && r.exceeded&(1<<i) != 0 }
 
-var errStore = errors.New("ratelimit: the store does not answer")
+var errStore = &Error{"Store", "does not answer"}
 
 // Take makes all charges, or none when one does not fit. With Redis it is one
-// round trip for up to 8 charges. The error tells of invalid charges and, for
-// policies that are to deny then, of a store that does not answer; the result is
-// not allowed in both cases. Policies that report only never deny.
+// round trip for up to 8 charges. The error, an [*Error], tells of invalid charges
+// and, for policies that are to deny then, of a store that does not answer (Field
+// is "Store"); the result is not allowed in both cases. Policies that report only
+// never deny.
 func (l *Limiter) Take(ctx context.Context, charges ...Charge) (res Result, err error) {
 	err = l.run(ctx, &res, charges, false)
 	return res, err
@@ -234,8 +234,7 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 // is reports whether p was made of q, as far as charges outside requests use it.
 func (p *policy) is(q *Policy) bool {
 	s := &p.source
-	return s.Limit == q.Limit && s.Window == q.Window && len(q.Key.parts) == len(s.Key.parts) && &q.Key.parts[0] == &s.Key.parts[0] &&
-		s.Name == q.Name && (s.Plan == nil) == (q.Plan == nil) &&
+	return s.Limit == q.Limit && s.Window == q.Window && s.Key.is(q.Key) && s.Name == q.Name && (s.Plan == nil) == (q.Plan == nil) &&
 		s.Lockout == q.Lockout && s.OnStoreFailure == q.OnStoreFailure && s.ReportOnly == q.ReportOnly
 }
 

@@ -175,3 +175,26 @@ func TestTwoEnginesDoNotInfluenceEachOther(t *testing.T) {
 		wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
 	}
 }
+
+// Behind a timeout a handler may outlive its request, and gin uses its context
+// again: the next request is one of its own.
+func TestAContextUsedAgainIsAnotherRequest(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	limit := l.Use(policy(t, "p: 3/1h by ip"))
+	passed := 0
+	r := gin.New()
+	r.GET("/", limit, func(c *gin.Context) { // still inside while the others come
+		for range 10 {
+			next := c.Request.Clone(c.Request.Context())
+			c.Request = next
+			if limit(c); !c.IsAborted() {
+				passed++
+			}
+		}
+	})
+	get(r, "/")
+	if passed != 2 {
+		t.Errorf("%d more requests passed on one context, want 2", passed)
+	}
+}

@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"hash/maphash"
+	"net/http"
+	"reflect"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -26,9 +28,13 @@ func (v *visit) passed(g *gate) bool {
 	return false
 }
 
-// visits finds the visit of a gin context. That is cheaper than a value in the
-// request's context, which would copy the request, and unlike the context's own
-// keys it survives HandleContext.
+// visits finds the visit of a request by its gin context. That is cheaper than a
+// value in the request's context, which would copy the request, and unlike the
+// context's own keys it survives HandleContext.
+//
+// A gin context is used again by other requests, also when a handler of an earlier
+// one still runs, as behind a timeout. The request's header, the one thing that is
+// its own from the beginning to the end, tells them apart.
 type visits struct {
 	seed   maphash.Seed
 	pool   sync.Pool
@@ -40,8 +46,13 @@ type visits struct {
 }
 
 type underWay struct {
-	c *gin.Context
-	v *visit
+	c      *gin.Context
+	header http.Header // held, so that no other can be at its address
+	v      *visit
+}
+
+func (u *underWay) is(c *gin.Context) bool {
+	return u.c == c && reflect.ValueOf(u.header).Pointer() == reflect.ValueOf(c.Request.Header).Pointer()
 }
 
 func (vs *visits) init() {
@@ -56,24 +67,24 @@ func (vs *visits) enter(c *gin.Context) (v *visit, outermost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.under {
-		if s.under[i].c == c {
+		if s.under[i].is(c) {
 			return s.under[i].v, false
 		}
 	}
 	v, _ = vs.pool.Get().(*visit)
-	s.under = append(s.under, underWay{c, v})
+	s.under = append(s.under, underWay{c, c.Request.Header, v})
 	return v, true
 }
 
-func (vs *visits) leave(c *gin.Context) {
+func (vs *visits) leave(c *gin.Context, v *visit) {
 	s := &vs.shards[maphash.Comparable(vs.seed, c)%64]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.under {
-		if s.under[i].c != c {
+		if s.under[i].v != v {
 			continue
 		}
-		v, last := s.under[i].v, len(s.under)-1
+		last := len(s.under) - 1
 		s.under[i] = s.under[last]
 		s.under[last] = underWay{}
 		s.under = s.under[:last]
