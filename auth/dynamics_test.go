@@ -418,6 +418,24 @@ func TestTokensWithoutAKeyIDAndBadSignaturesCauseNoFetch(t *testing.T) {
 	})
 }
 
+func TestPanicInAClientIsAFailureLikeOthers(t *testing.T) {
+	t.Parallel()
+	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
+		o.set(func(*http.Request) (*http.Response, error) { panic("a bug of somebody else's") })
+		time.Sleep(11 * time.Minute)
+		o.expect(t, "a known key", v, mint(t, o.iss, nil), 200)
+		o.expect(t, "an unknown key", v, mintWith(t, o.iss, nil, authtest.Token{Header: map[string]any{"kid": "no"}}), 503)
+		o.set(nil)
+		time.Sleep(31 * time.Second)
+		if _, err := o.iss.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		o.expect(t, "after it is well again", v, mint(t, o.iss, nil), 200)
+	})
+}
+
 func TestClosedVerifierKeepsItsKeysAndFetchesNoMore(t *testing.T) {
 	t.Parallel()
 	inBubble(t, nil, func(t *testing.T, o *origin, v *auth.Verifier) {

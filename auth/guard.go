@@ -20,6 +20,7 @@ import (
 // principal 401. It stands behind [Verifier.Middleware]. It panics without a
 // scope or with a blank one.
 func RequireScope(all ...string) gin.HandlerFunc {
+	all = slices.Clone(all)
 	return scopes(all, func(p *identity.Principal) bool {
 		for _, s := range all {
 			if !slices.Contains(p.Scopes, s) {
@@ -32,6 +33,7 @@ func RequireScope(all ...string) gin.HandlerFunc {
 
 // RequireAnyScope is [RequireScope] for a token that has at least one of these.
 func RequireAnyScope(anyOf ...string) gin.HandlerFunc {
+	anyOf = slices.Clone(anyOf)
 	return scopes(anyOf, func(p *identity.Principal) bool { return intersect(p.Scopes, anyOf) })
 }
 
@@ -133,6 +135,7 @@ func StepUp(maxAge time.Duration, acr ...string) gin.HandlerFunc {
 	if maxAge < 0 || maxAge == 0 && len(acr) == 0 || slices.ContainsFunc(acr, notAToken) {
 		panic("auth.StepUp: nothing demanded")
 	}
+	acr = slices.Clone(acr)
 	extra := ""
 	if len(acr) > 0 {
 		extra += param("acr_values", strings.Join(acr, " "))

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -104,22 +105,12 @@ func (s *source) refresh(ctx context.Context) {
 	s.mu.Lock()
 	s.fetching = true
 	s.mu.Unlock()
-	start, stopped := time.Now(), ctx
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	answer, err := s.fetch.get(ctx)
-	cancel()
-	now := time.Now()
-	next := now.Add(jitter(s.lifetime(answer)))
-	if err == nil {
-		// A refresh that is due may take a while: keys are never too old before it
-		// had the time to end.
-		if err = s.accept(answer, next.Add(max(s.cfg.MaxStale, s.cfg.Timeout))); err != nil {
-			s.fetch.forget() // the tag of a useless answer must not renew anything
-		}
-	}
-	if err != nil && stopped.Err() == nil {
+	start := time.Now()
+	life, err := s.renew(ctx)
+	if err != nil && ctx.Err() == nil {
 		s.report(reasonFetch, err, start)
 	}
+	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fetching = false
@@ -130,10 +121,34 @@ func (s *source) refresh(ctx context.Context) {
 		s.next = now.Add(backoff(s.failures))
 	} else {
 		s.failures = 0
-		s.next = next
+		s.next = now.Add(life)
 	}
 	close(s.round)
 	s.round = make(chan struct{})
+}
+
+// renew fetches the keys, puts them in place and returns how long to leave them
+// alone. A panic in somebody else's client or parser is a failure like others: it
+// must not take the service down from a goroutine that nobody watches.
+func (s *source) renew(ctx context.Context) (life time.Duration, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("auth: panic while fetching keys: %v", r)
+		}
+		if err != nil {
+			s.fetch.forget() // the tag of a useless answer must not renew anything
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	a, err := s.fetch.get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	life = jitter(s.lifetime(a))
+	// A refresh that is due may take a while: keys are never too old before it had
+	// the time to end.
+	return life, s.accept(a, time.Now().Add(life+max(s.cfg.MaxStale, s.cfg.Timeout)))
 }
 
 // accept puts the answer's keys in place of the old ones, unless it has none.
