@@ -194,8 +194,8 @@ func BenchmarkExistence(b *testing.B) {
 				return float64(time.Since(now).Nanoseconds())
 			}
 			for i := 0; b.Loop(); i++ {
-				n := 3*(i%600) + 1 // bob's rows
-				f, a := fmt.Sprintf("bob-%d", n), fmt.Sprintf("bxb-%d", n)
+				n := 3*(i*7%600) + 1 // bob's rows, and between them none
+				f, a := fmt.Sprintf("bob-%d", n), fmt.Sprintf("bob-%d", n+1)
 				if i%2 == 0 {
 					foreign = append(foreign, get(f))
 					absent = append(absent, get(a))
