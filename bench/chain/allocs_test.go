@@ -23,7 +23,8 @@ func allocations(t *testing.T, h http.Handler, r route, header string) float64 {
 }
 
 // The hot paths may not allocate more: time depends on the machine, allocations
-// do not. A figure is what was measured; lower it when it falls.
+// do not. A figure is one more than what was measured; lower it when that falls.
+// The promise is 6 on the first.
 func TestAllocationGate(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // pools keep what they have
 	e := newTestEnv(t)
@@ -38,11 +39,11 @@ func TestAllocationGate(t *testing.T) {
 		route, stack string
 		over         float64 // bare gin
 	}{
-		{"json", "ginsec", 6},
-		{"json", "ginsec/no-token-cache", 30},
-		{"bind", "ginsec", 0},
-		{"order", "ginsec", 33},
-		{"quote", "ginsec", 19},
+		{"json", "ginsec", 5},
+		{"json", "ginsec/no-token-cache", 28},
+		{"bind", "ginsec", -9},
+		{"order", "ginsec", 29},
+		{"quote", "ginsec", 15},
 	} {
 		for _, r := range plain() {
 			if r.name != gate.route {
