@@ -303,6 +303,27 @@ func TestConsumeTellsWhy(t *testing.T) {
 	}
 }
 
+// One id under another kind, issuer or client is another thing; one with another
+// expiry in the same window is not.
+func TestIdsBelongToWhoMadeThem(t *testing.T) {
+	t.Parallel()
+	g := newGuard(t, replay.Config{})
+	base := replay.Token{Kind: replay.KindToken, Issuer: "https://a.example", Client: "shop", ID: "1", NotAfter: time.Now().Add(3 * time.Hour).Truncate(time.Hour)}
+	kind, issuer, client, id, later := base, base, base, base, base
+	kind.Kind, issuer.Issuer, client.Client, id.ID = replay.KindNonce, "https://b.example", "bank", "2"
+	later.NotAfter = base.NotAfter.Add(time.Minute)
+	for i, tok := range []replay.Token{base, kind, issuer, client, id} {
+		if err := g.Consume(t.Context(), tok); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	for i, tok := range []replay.Token{base, kind, issuer, client, id, later} {
+		if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+			t.Errorf("%d, again: %v", i, err)
+		}
+	}
+}
+
 func TestReportOnlyPassesAndReports(t *testing.T) {
 	t.Parallel()
 	sink := &events{}

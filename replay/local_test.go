@@ -163,15 +163,31 @@ func (m *machine) mono() time.Duration {
 	return m.ran
 }
 
+func aheadAndBack(m *machine, sweep func()) {
+	m.set(5 * time.Hour)
+	sweep()
+	m.set(-5 * time.Hour)
+}
+
+// Nor is anybody refused because a clock was wrong for a moment.
+func TestAJumpAndBackRefusesNoFirstUse(t *testing.T) {
+	t.Parallel()
+	m := &machine{time: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	until := m.wall().Add(40 * time.Minute)
+	store := must(t)(replay.LocalWithClock(replay.LocalConfig{}, m.wall, m.mono))
+	for round := range 3 {
+		if !accepts(t, store, storetest.ID(), until) {
+			t.Errorf("round %d: a first use was refused", round)
+		}
+		aheadAndBack(m, func() { replay.Sweep(store) })
+	}
+}
+
 func TestJumpsOfTheClockMakeNothingUsableAgain(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for name, story := range map[string]func(m *machine, sweep func()){
-		"ahead and back": func(m *machine, sweep func()) {
-			m.set(5 * time.Hour)
-			sweep()
-			m.set(-5 * time.Hour)
-		},
+		"ahead and back": aheadAndBack,
 		"back and ahead": func(m *machine, sweep func()) {
 			m.set(-5 * time.Hour)
 			sweep()
@@ -231,6 +247,9 @@ func TestAWindowMadeByAWrongClockIsKept(t *testing.T) {
 		replay.Sweep(store)
 		if accepts(t, store, id, until) {
 			t.Fatalf("accepted again %v before its end", until.Sub(m.wall()))
+		}
+		if left := until.Sub(m.wall()); left > 0 && !accepts(t, store, storetest.ID(), until) {
+			t.Fatalf("a first use was refused %v before its end", left)
 		}
 	}
 	m.run(2 * time.Hour)

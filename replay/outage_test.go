@@ -279,8 +279,8 @@ func TestClientsThatGoAwayAreNotTheStoresFailure(t *testing.T) {
 	if e := sink.last(t); e.Reason != "canceled" {
 		t.Errorf("event: %+v", e)
 	}
-	if err := g.Consume(t.Context(), token()); err != nil {
-		t.Errorf("the next client: %v", err)
+	if err := g.Consume(t.Context(), token()); err != nil || sink.last(t).Reason != "fresh" {
+		t.Errorf("the next client: %v, %+v", err, sink.last(t))
 	}
 }
 

@@ -82,6 +82,14 @@ func TestEveryStoreKeepsThePromise(t *testing.T) {
 		},
 		"Redis":            redis(single.Addr),
 		"Redis in cluster": redis(cluster...),
+		"Redis with nothing in front": func(t *testing.T, window time.Duration) []storetest.ReplayStore {
+			t.Helper()
+			var bare []storetest.ReplayStore
+			for _, s := range redis(single.Addr)(t, window) {
+				bare = append(bare, replay.Bare(s))
+			}
+			return bare
+		},
 		"RedisBloom's script over a set": func(t *testing.T, window time.Duration) []storetest.ReplayStore {
 			t.Helper()
 			cfg := replay.RedisConfig{Window: window, Prefix: prefix(), Timeout: patient}
