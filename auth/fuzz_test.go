@@ -1,6 +1,9 @@
 package auth_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -197,6 +200,53 @@ func FuzzProof(f *testing.F) {
 			t.Fatalf("accepted %q", proof)
 		case w.Code != 200 && w.Code != 401:
 			t.Fatalf("%q: %d", proof, w.Code)
+		}
+	})
+}
+
+// FuzzProofClaims signs any payload as a proof: what passes says what the request
+// is, by the standard library's reading too.
+func FuzzProofClaims(f *testing.F) {
+	iss := newIssuer(f, "EdDSA")
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	key := `{"crv":"Ed25519","kty":"OKP","x":"` + b64(public) + `"}`
+	thumbprint := sha256.Sum256([]byte(key))
+	cfg := configFor(iss)
+	cfg.DPoP = &auth.DPoP{BaseURL: apiURL, Seen: &seen{}, Window: 5 * time.Minute}
+	r := newEngine(newVerifier(f, cfg).Middleware())
+	token := mint(f, iss, map[string]any{"cnf": map[string]any{"jkt": b64(thumbprint[:])}, "exp": time.Now().Unix() + 86400})
+	hash := sha256.Sum256([]byte(token))
+	good, err := json.Marshal(map[string]any{"jti": "1", "htm": "GET", "htu": apiURL + "/whoami", "ath": b64(hash[:]), "iat": time.Now().Unix()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	for _, seed := range []string{`{}`, `null`, `[]`, `{"jti":1}`, `{"htu":"https://api.example/whoami","htm":"GET"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		text := b64([]byte(`{"typ":"dpop+jwt","alg":"EdDSA","jwk":`+key+`}`)) + "." + b64(payload)
+		req := httptest.NewRequest(http.MethodGet, "/whoami", nil)
+		req.Header["Authorization"] = []string{"DPoP " + token}
+		req.Header["Dpop"] = []string{text + "." + b64(ed25519.Sign(private, []byte(text)))}
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		if w.Code != 200 && w.Code != 401 {
+			t.Fatalf("%q: %d", payload, w.Code)
+		}
+		if w.Code != 200 {
+			return
+		}
+		var m map[string]any
+		if err := json.Unmarshal(payload, &m); err != nil {
+			t.Fatalf("accepted what is no JSON: %q", payload)
+		}
+		jti, _ := m["jti"].(string)
+		if m["htm"] != "GET" || m["ath"] != b64(hash[:]) || jti == "" {
+			t.Fatalf("accepted %q", payload)
 		}
 	})
 }
