@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -121,7 +122,7 @@ func TestOnlyFailuresCount(t *testing.T) {
 	p := policy(t, "login: 5/1h by ip")
 	p.CountIf = ratelimit.Failures
 	r := gin.New()
-	r.Use(gin.CustomRecovery(func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))
+	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))
 	gate := make(chan struct{})
 	r.GET("/", l.Use(p), func(c *gin.Context) {
 		switch c.Query("as") {
@@ -235,7 +236,7 @@ func TestConcurrencySlotsAreFreed(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, ratelimit.Config{})
 	r := gin.New()
-	r.Use(gin.CustomRecovery(func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))
+	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))
 	inside, release := make(chan struct{}), make(chan struct{})
 	slots := l.Concurrency(2, ratelimit.ByIP())
 	r.GET("/", slots, slots, func(c *gin.Context) {
