@@ -47,7 +47,7 @@ func TestWhileRedisIsFrozenEachPolicyDoesWhatItSays(t *testing.T) {
 	begin := time.Now()
 	wantStatus(t, get(r, "/local"), http.StatusOK)
 	first := time.Since(begin)
-	if first > 500*time.Millisecond { // 50 ms and what a busy machine adds
+	if first > time.Second { // 50 ms and what a busy machine adds
 		t.Errorf("the first answer took %v", first)
 	}
 	begin = time.Now()
@@ -72,7 +72,7 @@ func TestWhileRedisIsFrozenEachPolicyDoesWhatItSays(t *testing.T) {
 	wantStatus(t, get(r, "/mixed"), http.StatusTooManyRequests)
 	rest := time.Since(begin)
 	t.Logf("first answer %v, 18 more in %v", first, rest)
-	if rest > 300*time.Millisecond {
+	if rest > 700*time.Millisecond {
 		t.Errorf("18 answers took %v: they wait for Redis", rest)
 	}
 

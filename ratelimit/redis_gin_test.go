@@ -1,0 +1,101 @@
+package ratelimit_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/internal/testserver"
+	"github.com/ginsec/ginsec/ratelimit"
+)
+
+func redisLimiter(t *testing.T) (*ratelimit.Limiter, *testserver.RedisServer) {
+	t.Helper()
+	server := testserver.Redis(t)
+	return newLimiter(t, ratelimit.Config{Store: redisStore(t, redisClient(t, server.Addr)), Timeout: 5 * time.Second, OnStoreFailure: "deny"}), server
+}
+
+func TestAroundInFrontOfRedisStopsAFloodBeforeAuthentication(t *testing.T) {
+	t.Parallel()
+	l, server := redisLimiter(t)
+	verified := 0
+	r := gin.New()
+	r.Use(l.Around(func(c *gin.Context) { verified++; authenticate(c) },
+		policy(t, "client: 5/1h by ip"), policy(t, "user: 100/1h by user")))
+	r.GET("/", ok)
+	wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
+	for range 30 {
+		get(r, "/", as("bad"))
+	}
+	w := get(r, "/", as("alice"))
+	wantStatus(t, w, http.StatusTooManyRequests)
+	if got := w.Header().Get("RateLimit"); !strings.HasPrefix(got, `"client";r=0;t=`) || strings.Contains(got, "user") {
+		t.Errorf("RateLimit is %q", got)
+	}
+	// Five were charged; the sixth was refused by Redis, and each second one more
+	// may ask.
+	if verified > 9 {
+		t.Errorf("%d of 32 requests reached the authentication", verified)
+	}
+	server.Do("CONFIG", "RESETSTAT")
+	began := time.Now()
+	for range 50 {
+		get(r, "/", as("bad"))
+	}
+	if n, most := calls(server, "evalsha"), int(time.Since(began)/time.Second)+2; n > most {
+		t.Errorf("50 refused requests asked Redis %d times", n)
+	}
+}
+
+func TestFailuresAndLockoutsHoldInRedisToo(t *testing.T) {
+	t.Parallel()
+	l, server := redisLimiter(t)
+	p := policy(t, "login: 3/1h by ip")
+	p.CountIf, p.Lockout = ratelimit.Failures, 2*time.Hour
+	r := gin.New()
+	r.Use(l.Use(policy(t, "outer: 100/1h by ip")))
+	r.GET("/", l.Use(p), func(c *gin.Context) {
+		if c.Query("as") != "good" {
+			c.Status(http.StatusUnauthorized)
+		}
+	})
+	for range 10 {
+		wantStatus(t, get(r, "/?as=good"), http.StatusOK)
+	}
+	if n := passes(r, 10, "/"); n != 3 {
+		t.Errorf("%d guesses, want 3", n)
+	}
+	w := get(r, "/?as=good")
+	wantStatus(t, w, http.StatusTooManyRequests)
+	if !strings.Contains(w.Body.String(), "locked_out") || w.Header().Get("Retry-After") != "7200" && w.Header().Get("Retry-After") != "7199" {
+		t.Errorf("not locked out: %v %s", w.Header(), w.Body)
+	}
+	res, err := l.Peek(t.Context(), charge(policy(t, "outer: 100/1h by ip"), "192.0.2.1"))
+	if err != nil || res.Remaining != 87 {
+		t.Errorf("the outer limit has %d left, want 87: 13 requests passed it and refusals took nothing (%v)", res.Remaining, err)
+	}
+	if err := l.Reset(t.Context(), charge(p, "192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, get(r, "/?as=good"), http.StatusOK)
+	for _, k := range strings.Fields(server.Do("KEYS", "*")) {
+		if strings.HasPrefix(k, "ginsec") && strings.HasPrefix(server.Do("PTTL", k), ":-") {
+			t.Errorf("%s never expires", k)
+		}
+	}
+}
+
+func TestAPolicyThatOnlyReportsHoldsNobodyInRedis(t *testing.T) {
+	t.Parallel()
+	l, _ := redisLimiter(t)
+	soft := policy(t, "soft: 1/1h by ip")
+	soft.ReportOnly = true
+	r := gin.New()
+	r.GET("/", l.Use(soft, policy(t, "hard: 4/1h by ip")), ok)
+	if n := passes(r, 10, "/"); n != 4 {
+		t.Errorf("%d passed, want 4", n)
+	}
+}
