@@ -157,7 +157,7 @@ func TestNoPublicAddressIsRefused(t *testing.T) {
 	}
 }
 
-// The registries are the authority: the first, the last and a middle address of
+// ASVS 13.2.4. The registries are the authority: the first, the last and a middle address of
 // every row is refused, except in 64:ff9b::/96, whose addresses are judged by what is
 // in them.
 func TestEveryRegistryRowIsCovered(t *testing.T) {

@@ -117,6 +117,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// ASVS 13.1.3, 13.2.6.
 func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 	t.Parallel()
 	compressed := bomb(64 << 20)
@@ -370,6 +371,34 @@ func TestABodyOfExactlyTheLimitPasses(t *testing.T) {
 	}
 }
 
+func TestNoReadSizeGetsPastTheLimit(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 7, 999, 1000, 1001, 1002, 5000} {
+		client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}, MaxBody: 1000}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, strings.Repeat("x", 3000))
+		}))
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.example/", http.NoBody)
+		resp, err := client.HTTP().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, buffer := 0, make([]byte, size)
+		for err == nil {
+			var n int
+			n, err = io.ReadFull(resp.Body, buffer)
+			total += n
+		}
+		_ = resp.Body.Close()
+		if total != 1000 || !errors.Is(err, egress.ErrTooLarge) {
+			t.Errorf("reads of %d got %d bytes, %v", size, total, err)
+		}
+		if _, again := resp.Body.Read(buffer); again == nil {
+			t.Error("the error does not last")
+		}
+	}
+}
+
 func TestAHeadRequestMayAnnounceAnything(t *testing.T) {
 	t.Parallel()
 	client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}, MaxBody: 10}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -383,6 +412,7 @@ func TestAHeadRequestMayAnnounceAnything(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
+// ASVS 13.1.2, 13.2.6.
 func TestConnectionsAreReusedAndBounded(t *testing.T) {
 	t.Parallel()
 	var running, most int

@@ -127,6 +127,7 @@ func TestTheContextCarriesTheClient(t *testing.T) {
 	}
 }
 
+// ASVS 1.3.6, 13.2.4.
 func TestHostileURLsNeverReachADialer(t *testing.T) {
 	t.Parallel()
 	client, w := worldOf(t, egress.Policy{Resolver: zone()}, says("leaked"))

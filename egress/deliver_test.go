@@ -2,12 +2,16 @@ package egress_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -235,6 +239,28 @@ func TestAMessageIsFreshForFiveMinutes(t *testing.T) {
 			t.Errorf("a second later: %v", err)
 		}
 	})
+}
+
+// signAt makes the headers of a message by the standard's text alone.
+func signAt(at time.Time, id, body string) http.Header {
+	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	mac := hmac.New(sha256.New, key)
+	_, _ = fmt.Fprintf(mac, "%s.%d.%s", id, at.Unix(), body)
+	return http.Header{
+		"Webhook-Id": {id}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
+		"Webhook-Signature": {"v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+	}
+}
+
+func TestAMessageFromTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]error{
+		4 * time.Minute: nil, 6 * time.Minute: egress.ErrSignature, 24 * time.Hour: egress.ErrSignature, -4 * time.Minute: nil, -6 * time.Minute: egress.ErrSignature,
+	} {
+		if _, _, err := egress.Verify([]string{secret}, signAt(time.Now().Add(ahead), "1", "x"), []byte("x")); !errors.Is(err, want) {
+			t.Errorf("%v: %v", ahead, err)
+		}
+	}
 }
 
 // The published test vector of Standard Webhooks, for interoperability: only the time

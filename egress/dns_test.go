@@ -137,6 +137,25 @@ func TestDNSAnswers(t *testing.T) {
 	}
 }
 
+func TestADenialOfEverythingClosesInternalNamesToo(t *testing.T) {
+	t.Parallel()
+	resolver := zone("billing.internal. 10.0.0.7")
+	for _, tc := range []struct {
+		policy egress.Policy
+		want   error
+	}{
+		{egress.Policy{}, nil},
+		{egress.Policy{DenyPrefixes: prefixes("0.0.0.0/0")}, egress.ErrBlocked},
+		{egress.Policy{DenyPrefixes: prefixes("10.0.0.0/24")}, egress.ErrBlocked},
+		{egress.Policy{DenyPrefixes: prefixes("0.0.0.0/0"), AllowPrefixes: prefixes("10.0.0.7/32")}, nil},
+	} {
+		tc.policy.Resolver, tc.policy.InternalHosts = resolver, []string{"billing.internal"}
+		if err := newClient(t, tc.policy).Check(t.Context(), "http://billing.internal/"); !errors.Is(err, tc.want) {
+			t.Errorf("%v: %v", tc.policy.DenyPrefixes, err)
+		}
+	}
+}
+
 // A name that answers differently each time is judged by the very answer that is
 // dialled: either the request fails or it goes to a judged address.
 func TestRebindingNeverReachesTheInside(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/ginsec/ginsec/egress"
 )
 
+// ASVS 16.3.1 to 16.3.4.
 func TestEachDecisionIsOneEvent(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -73,6 +74,7 @@ func TestEachDecisionIsOneEvent(t *testing.T) {
 	}
 }
 
+// ASVS 16.2.5.
 func TestEventsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	sink := &events{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -214,6 +215,45 @@ func TestTheDefaultBudgetsAreExact(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		_ = client.Close()
+	})
+}
+
+// A server may answer before it has the whole request. What is written after that
+// starts no wait for a header that is there already.
+func TestAnEarlyAnswerIsNotTimedAsALateHeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, egress.Policy{Resolver: everywhere{}})
+		egress.SetDialer(client, func(context.Context, string, netip.AddrPort, checkFunc) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, far) }()
+			go func() {
+				_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na")
+				time.Sleep(8 * time.Second) // simulated
+				_, _ = io.WriteString(far, "b")
+				_ = far.Close()
+			}()
+			return near, nil
+		})
+		upload, writer := io.Pipe()
+		go func() {
+			time.Sleep(time.Second) // simulated
+			_ = writer.Close()
+		}()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://host.example/", upload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.HTTP().Do(req)
+		if err != nil {
+			t.Fatal(failure(t, err).Detail())
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(text) != "ab" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
 		_ = client.Close()
 	})
 }

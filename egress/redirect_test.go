@@ -83,6 +83,7 @@ func (h *hops) leaked(i int) (names []string) {
 	return names
 }
 
+// ASVS 15.3.2.
 func TestRedirectsAreRefused(t *testing.T) {
 	t.Parallel()
 	const start = "http://a.example/"
@@ -151,6 +152,8 @@ func TestRedirectsThatAreFollowed(t *testing.T) {
 		{"to another port", "GET", "", 302, []string{"http://a.example:443/1"}, egress.Policy{}, 1, arrived{method: "GET", host: "a.example:443", path: "/1"}},
 		{"there and back again", "GET", "", 302, []string{"http://b.example/1", "http://a.example/2"}, egress.Policy{}, 1, arrived{method: "GET", host: "a.example", path: "/2"}},
 		{"there and back and on", "GET", "", 302, []string{"http://b.example/1", "http://a.example/2", "/3", "/4"}, egress.Policy{}, 1, arrived{method: "GET", host: "a.example", path: "/4"}},
+		{"first at home, then there and on", "GET", "", 302, []string{"/1", "http://b.example/2", "/3", "/4"}, egress.Policy{}, 2, arrived{method: "GET", host: "b.example", path: "/4"}},
+		{"first at home, then there, back and on", "GET", "", 302, []string{"/1", "http://b.example/2", "http://a.example/3", "/4"}, egress.Policy{}, 2, arrived{method: "GET", host: "a.example", path: "/4"}},
 		{"to an IDN", "GET", "", 302, []string{"http://bücher.example/1"}, egress.Policy{}, 1, arrived{method: "GET", host: "xn--bcher-kva.example", path: "/1"}},
 		{"307 with a body to the same origin", "POST", "body", 307, []string{"/1"}, egress.Policy{}, 99, arrived{method: "POST", host: "a.example", path: "/1", body: "body"}},
 		{"303 drops the body", "POST", "body", 303, []string{"http://b.example/1"}, egress.Policy{}, 1, arrived{method: "GET", host: "b.example", path: "/1"}},

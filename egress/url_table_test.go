@@ -189,6 +189,7 @@ func honestURLs() map[string]string {
 	}
 }
 
+// ASVS 1.1.1, 1.3.6.
 func TestEveryHostileURLIsRefusedByItsRule(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, egress.Policy{})
