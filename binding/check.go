@@ -35,10 +35,7 @@ func (e *TypeError) Error() string {
 // strictness, time.Duration, rules that are undefined or that a missing dive
 // leaves unread.
 func Check[T any](opts ...Options) error {
-	s := builtin
-	for _, o := range opts {
-		s = s.with(o)
-	}
+	s := builtin.withAll(opts)
 	if s.err != nil {
 		return s.err
 	}

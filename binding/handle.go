@@ -42,11 +42,18 @@ func Handle[T any](h func(*gin.Context, T), opts ...Options) gin.HandlerFunc {
 	if root := plans.Of(reflect.TypeFor[T]()).Root; root.Kind == plan.Struct && len(root.List) > 0 && !root.Reachable() {
 		panic((&TypeError{Type: root.Type, Reason: "names no member of a JSON document: use Query, Form, URI, Header or Multipart"}).Error())
 	}
+	alone := builtin.withAll(opts) // without Defaults in front there is nothing to merge
 	return func(c *gin.Context) {
 		if probe.Met(c, control) {
 			return
 		}
-		in, err := JSON[T](c, opts...)
+		s := ambient(c, nil)
+		if s == nil {
+			s = alone
+		} else {
+			s = s.withAll(opts)
+		}
+		in, err := readJSON[T](c, s)
 		if err != nil {
 			Abort(c, err)
 			return

@@ -22,16 +22,11 @@ var plans plan.Cache
 // declared types and no null where T has no place for it. Every fault is listed
 // in the error, which is an [*Error]; T is then its zero value.
 func JSON[T any](c *gin.Context, opts ...Options) (T, error) {
-	s := settle(c, opts)
-	started := s.clock()
-	out := new(T)
-	e := s.document(c.Writer, c.Request, out)
-	s.report(c, started, e)
-	if e != nil {
-		var zero T
-		return zero, e
-	}
-	return *out, nil
+	return readJSON[T](c, settle(c, opts))
+}
+
+func readJSON[T any](c *gin.Context, s *settings) (T, error) {
+	return bind[T](c, s, func(s *settings, out any) *Error { return s.document(c.Writer, c.Request, out) })
 }
 
 // document reads a JSON body into out, a pointer.

@@ -35,10 +35,7 @@ var (
 )
 
 func (l *linter) visit(t reflect.Type) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if l.seen[t] {
+	if t = base(t); l.seen[t] {
 		return
 	}
 	l.seen[t] = true
@@ -128,7 +125,7 @@ func (l *linter) tags(t reflect.Type, sf reflect.StructField) {
 func (l *linter) dive(t reflect.Type, sf reflect.StructField) {
 	elem := plan.Indirect(sf.Type)
 	levels := 0
-	for elem.Kind() == reflect.Slice || elem.Kind() == reflect.Array || elem.Kind() == reflect.Map {
+	for levels < deepest && (elem.Kind() == reflect.Slice || elem.Kind() == reflect.Array || elem.Kind() == reflect.Map) {
 		elem = plan.Indirect(elem.Elem())
 		levels++
 	}
@@ -148,7 +145,10 @@ func (l *linter) dive(t reflect.Type, sf reflect.StructField) {
 
 // hasRules reports whether t or anything in it has a binding tag.
 func hasRules(t reflect.Type, seen map[reflect.Type]bool) bool {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
+	for range deepest {
+		if k := t.Kind(); k != reflect.Pointer && k != reflect.Slice && k != reflect.Array && k != reflect.Map {
+			break
+		}
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct || seen[t] {

@@ -20,7 +20,7 @@ import (
 // and files over their size or of a wrong type. The body is read as a stream and
 // refused at the first byte over a limit; nothing is ever written to disk.
 func Multipart[T any](c *gin.Context, opts ...Options) (T, error) {
-	return bind[T](c, opts, func(s *settings, out any) *Error {
+	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InForm, out, true)
 		if e != nil {
 			return e

@@ -192,11 +192,17 @@ func (s *settings) with(o Options) *settings {
 type settingsKey struct{}
 
 // settle returns the settings of one call on one request.
-func settle(c *gin.Context, opts []Options) *settings {
-	s, ok := reqctx.Get(c, settingsKey{}).(*settings)
-	if !ok {
-		s = builtin
+func settle(c *gin.Context, opts []Options) *settings { return ambient(c, builtin).withAll(opts) }
+
+// ambient returns the settings of the nearest Defaults, or others.
+func ambient(c *gin.Context, otherwise *settings) *settings {
+	if s, ok := reqctx.Get(c, settingsKey{}).(*settings); ok {
+		return s
 	}
+	return otherwise
+}
+
+func (s *settings) withAll(opts []Options) *settings {
 	for _, o := range opts {
 		s = s.with(o)
 	}

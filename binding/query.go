@@ -13,7 +13,7 @@ import (
 // refused; a slice takes repetitions. Numbers are canonical decimals and
 // booleans true or false.
 func Query[T any](c *gin.Context, opts ...Options) (T, error) {
-	return bind[T](c, opts, func(s *settings, out any) *Error {
+	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InQuery, out, false)
 		if e != nil {
 			return e
@@ -25,7 +25,7 @@ func Query[T any](c *gin.Context, opts ...Options) (T, error) {
 // URI returns the parameters of the route as a T, a struct with uri tags. A
 // string arrives as the router decoded it: it is no path that was cleaned.
 func URI[T any](c *gin.Context, opts ...Options) (T, error) {
-	return bind[T](c, opts, func(s *settings, out any) *Error {
+	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InPath, out, false)
 		if e != nil {
 			return e
@@ -42,7 +42,7 @@ func URI[T any](c *gin.Context, opts ...Options) (T, error) {
 // Header returns header fields as a T, a struct with header tags. Other header
 // fields are never a fault; a scalar sent twice is.
 func Header[T any](c *gin.Context, opts ...Options) (T, error) {
-	return bind[T](c, opts, func(s *settings, out any) *Error {
+	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InHeader, out, false)
 		if e != nil {
 			return e
@@ -54,7 +54,7 @@ func Header[T any](c *gin.Context, opts ...Options) (T, error) {
 // Form returns a body of type application/x-www-form-urlencoded as a T, a struct
 // with form tags, by the rules of [Query]. The URL's query is never mixed in.
 func Form[T any](c *gin.Context, opts ...Options) (T, error) {
-	return bind[T](c, opts, func(s *settings, out any) *Error {
+	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InForm, out, false)
 		if e != nil {
 			return e
@@ -71,9 +71,8 @@ func Form[T any](c *gin.Context, opts ...Options) (T, error) {
 	})
 }
 
-// bind runs one binder: settings, the event, and the zero value on error.
-func bind[T any](c *gin.Context, opts []Options, run func(*settings, any) *Error) (T, error) {
-	s := settle(c, opts)
+// bind runs one binder: the event, and the zero value on error.
+func bind[T any](c *gin.Context, s *settings, run func(*settings, any) *Error) (T, error) {
 	started := s.clock()
 	out := new(T)
 	e := run(s, out)

@@ -67,7 +67,10 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 
 // base removes all pointers.
 func base(t reflect.Type) reflect.Type {
-	for t.Kind() == reflect.Pointer {
+	for range deepest { // a pointer can point to its own type
+		if t.Kind() != reflect.Pointer {
+			break
+		}
 		t = t.Elem()
 	}
 	return t
@@ -121,6 +124,9 @@ type ruler struct {
 // value validates every struct that v holds: the validator itself stops at
 // top-level maps and counts errors instead of elements.
 func (r *ruler) value(v reflect.Value, path []byte) {
+	if !holdsStructs(v.Type()) {
+		return // the validator takes nothing else, and no times
+	}
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return
@@ -138,16 +144,10 @@ func (r *ruler) value(v reflect.Value, path []byte) {
 		}
 		r.structure(v, path)
 	case reflect.Slice, reflect.Array:
-		if !holdsStructs(v.Type()) {
-			return
-		}
 		for i := range v.Len() {
 			r.value(v.Index(i), appendIndex(path, i))
 		}
 	case reflect.Map:
-		if !holdsStructs(v.Type()) {
-			return
-		}
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(keyText(a), keyText(b)) })
 		for _, key := range keys {
@@ -158,14 +158,15 @@ func (r *ruler) value(v reflect.Value, path []byte) {
 
 // holdsStructs reports whether rules can sit below t.
 func holdsStructs(t reflect.Type) bool {
-	for {
+	for range deepest { // a list can be a list of itself
 		switch t.Kind() {
 		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 			t = t.Elem()
 		default:
-			return t.Kind() == reflect.Struct
+			return t.Kind() == reflect.Struct && !t.ConvertibleTo(timeType)
 		}
 	}
+	return false
 }
 
 func (r *ruler) structure(v reflect.Value, path []byte) {

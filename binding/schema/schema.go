@@ -4,6 +4,7 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -35,6 +36,9 @@ func Of[T any](opts ...binding.Options) (json.RawMessage, error) {
 	var cache plan.Cache
 	p := cache.Of(reflect.TypeFor[T]())
 	root := g.node(p.Root, rules{}, false)
+	if g.depth > deepest {
+		return nil, errors.New("schema: a list or map of itself has no schema without a struct in between")
+	}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	if len(g.defs) > 0 {
 		root["$defs"] = g.defs
@@ -48,7 +52,10 @@ type generator struct {
 	defs               map[string]any
 	names              map[reflect.Type]string
 	unknown, null, all bool
+	depth              int // of lists and maps in each other
 }
+
+const deepest = 100
 
 // nullable adds null to what a schema takes.
 func (g *generator) nullable(s object, null bool) object {
@@ -62,6 +69,9 @@ func (g *generator) nullable(s object, null bool) object {
 // then allows the zero value behind it.
 func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
 	s := object{}
+	if g.depth > deepest {
+		return s
+	}
 	switch n.Kind {
 	case plan.Bool:
 		s["type"] = "boolean"
@@ -81,7 +91,7 @@ func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
 		}
 	case plan.Slice, plan.Array:
 		s["type"] = "array"
-		if items := g.nullable(g.node(n.Elem, r.inner(), n.Null), n.Null); len(items) > 0 {
+		if items := g.element(n, r); len(items) > 0 {
 			s["items"] = items
 		}
 		if n.Kind == plan.Array {
@@ -89,7 +99,7 @@ func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
 		}
 	case plan.Map:
 		s["type"] = "object"
-		if values := g.nullable(g.node(n.Elem, r.inner(), n.Null), n.Null); len(values) > 0 {
+		if values := g.element(n, r); len(values) > 0 {
 			s["additionalProperties"] = values
 		}
 	case plan.Struct:
@@ -98,6 +108,18 @@ func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
 		return s
 	}
 	return r.apply(s, n.Kind, pointer)
+}
+
+// element returns the schema of what a list or a map holds.
+func (g *generator) element(n *plan.Node, r rules) object {
+	if g.depth++; g.depth > deepest {
+		return nil // and stays above: Of tells
+	}
+	s := g.nullable(g.node(n.Elem, r.inner(), n.Null), n.Null)
+	if g.depth <= deepest {
+		g.depth--
+	}
+	return s
 }
 
 // bounds writes the range of an integer type; those of 64 bits are left to the

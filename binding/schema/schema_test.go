@@ -222,6 +222,21 @@ func TestABadTypeHasNoSchema(t *testing.T) {
 	}
 }
 
+type tree []tree
+
+func TestAListOfItselfHasNoSchema(t *testing.T) {
+	t.Parallel()
+	if s, err := schema.Of[tree](); err == nil {
+		t.Errorf("%s", s)
+	}
+	if s, err := schema.Of[struct {
+		T map[string]tree `json:"t"`
+		N int             `json:"n"`
+	}](); err == nil {
+		t.Errorf("%s", s)
+	}
+}
+
 func ExampleOf() {
 	type createUser struct {
 		Name string  `json:"name" strict:"required" binding:"min=1,max=40"`
