@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -77,10 +78,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	r := report.New()
-	if err := measure(ctx, o, dir, fixture, chosen, r); err != nil {
-		return err
+	failed := measure(ctx, o, dir, fixture, chosen, r)
+	if failed != nil && (o.quick || ctx.Err() != nil) {
+		return failed
 	}
-	return finish(ctx, o, r)
+	return errors.Join(finish(ctx, o, r), failed)
 }
 
 // finish prints the goals and, after a whole run, writes the results.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,19 +71,31 @@ func choose(o options) ([]suite, error) {
 	return chosen, nil
 }
 
+// measure runs the rounds. On a machine that others use too, a run may fail for
+// no fault of its own: it is tried once more. What fails again is left out of its
+// round, and reported.
 func measure(ctx context.Context, o options, dir, fixture string, chosen []suite, r *report.Report) error {
+	var failed []error
 	for round := range o.rounds {
 		for _, s := range chosen {
 			if s.most > 0 && round >= s.most {
 				continue
 			}
 			progress("round %d of %d: %s", round+1, o.rounds, s.name)
-			if err := s.run(ctx, o, dir, fixture, r); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
+			err := s.run(ctx, o, dir, fixture, r)
+			if err != nil && !o.quick && ctx.Err() == nil {
+				progress("%s failed, once more: %v", s.name, err)
+				err = s.run(ctx, o, dir, fixture, r)
+			}
+			if err != nil {
+				failed = append(failed, fmt.Errorf("round %d: %s: %w", round+1, s.name, err))
+			}
+			if err != nil && (o.quick || ctx.Err() != nil) {
+				return errors.Join(failed...)
 			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (s suite) run(ctx context.Context, o options, dir, fixture string, r *report.Report) error {
