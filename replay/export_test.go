@@ -1,31 +1,38 @@
 package replay
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// overSet makes the script's BF.INSERT add to an ordinary set, so that the rest of
-// it runs on a server without the module.
-const overSet = `local real = redis
+// bloomShim stands for a server with the module: the script runs as it is, and
+// its BF.INSERT becomes the given expression over a, the command's arguments, and
+// real, the server's own functions.
+const bloomShim = `local real = redis
 local redis = {error_reply = real.error_reply, call = function(name, ...)
   if name ~= 'BF.INSERT' then return real.call(name, ...) end
   local a = {...}
   assert(#a == 7 and a[2] == 'CAPACITY' and a[4] == 'ERROR' and a[6] == 'ITEMS')
-  return {real.call('SADD', a[1], a[7])}
+  return %s
 end}
 `
 
-// RedisBloomOverSet is RedisBloom with its own script over a set.
-func RedisBloomOverSet(client rueidis.Client, cfg RedisConfig) (Store, error) {
+// RedisBloomShim is RedisBloom with its own script and another BF.INSERT.
+func RedisBloomShim(client rueidis.Client, cfg RedisConfig, insert string) (Store, error) {
 	store, err := RedisBloom(client, cfg)
 	if err == nil {
 		s := store.(*fronted).remote.(*redisBloom)
-		s.text = overSet + s.text
+		s.text = fmt.Sprintf(bloomShim, insert) + s.text
 		s.script = rueidis.NewLuaScript(s.text)
 	}
 	return store, err
+}
+
+// RedisBloomOverSet is RedisBloom with its own script over an ordinary set.
+func RedisBloomOverSet(client rueidis.Client, cfg RedisConfig) (Store, error) {
+	return RedisBloomShim(client, cfg, "{real.call('SADD', a[1], a[7])}")
 }
 
 // LocalWithClock is Local on clocks of the test's own.

@@ -17,7 +17,7 @@ type RedisConfig struct {
 	_ [0]func()
 
 	// Capacity is the number of ids expected in one window. It is about memory
-	// only. [Redis] stays cheap from a sixteenth to twice of it; [RedisBloom]
+	// only. [Redis] stays cheap from a quarter of it to nearly twice; [RedisBloom]
 	// allocates a filter for all of it on a window's first use, and grows. Default
 	// 1 048 576 for Redis, 65 536 for RedisBloom.
 	Capacity int

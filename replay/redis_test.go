@@ -177,6 +177,33 @@ func TestReplicasThatDoNotConfirmFailTheUse(t *testing.T) {
 	}
 }
 
+// The answer to BF.INSERT is in a table, and so is an error.
+func TestOnlyAnAnswerOfTheFilterCounts(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	for insert, tc := range map[string]struct {
+		fresh, fails bool
+		says         string
+	}{
+		"{1}":     {true, false, ""},
+		"{0}":     {false, false, ""},
+		"{true}":  {true, false, ""},
+		"{false}": {false, false, ""},
+		"{}":      {false, true, "no answer"},
+		"{2}":     {false, true, "no answer"},
+		"{'1'}":   {false, true, "no answer"},
+		"{{}}":    {false, true, "no answer"},
+		"{{err='ERR non scaling filter is full'}}":       {false, true, "filter is full"},
+		"real.error_reply('ERR error rate is required')": {false, true, ""},
+	} {
+		store := must(t)(replay.RedisBloomShim(redisClient(t, server.Addr), replay.RedisConfig{Timeout: patient, Prefix: prefix()}, insert))
+		fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
+		if fresh != tc.fresh || (err != nil) != tc.fails || err != nil && (!errors.Is(err, replay.ErrUnavailable) || !strings.Contains(err.Error(), tc.says)) {
+			t.Errorf("%s: %v, %v", insert, fresh, err)
+		}
+	}
+}
+
 // The commands a store needs are those its documentation lists.
 func TestAUserWithTheDocumentedRightsSuffices(t *testing.T) {
 	t.Parallel()

@@ -11,11 +11,13 @@ import (
 
 // BF.INSERT makes a missing filter and adds in one step, with the rate asked for;
 // BF.ADD would make one of 100 entries at 1 %. Its reply may hold an error where
-// the answer should be, which must not be taken for a yes.
+// the answer should be, which must not be taken for a yes; with RESP3 it may hold a
+// boolean.
 const bloomScript = `local r = redis.call('BF.INSERT', KEYS[1], 'CAPACITY', ARGV[3], 'ERROR', ARGV[4], 'ITEMS', ARGV[1])
 local v = r[1]
 if type(v) == 'table' and v.err then return v end
-if v == nil then return redis.error_reply('ERR no answer from BF.INSERT') end
+if v == true then v = 1 elseif v == false then v = 0 end
+if v ~= 0 and v ~= 1 then return redis.error_reply('ERR no answer from BF.INSERT') end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - 5000 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return v`
 
