@@ -15,7 +15,7 @@ import (
 )
 
 // Route is a registered route and the controls in front of its handler, in their
-// order: "ginsec", "ratelimit", "auth", "replay"; "auth-optional" where requests
+// order: "ginsec", "ratelimit", "auth", "replay"; "auth.optional" where requests
 // without a token pass as nobody, and "public" where the suite lets them pass by
 // configuration. What an application registered for requests without a route has
 // method "*" and path "NoRoute" or "NoMethod".
