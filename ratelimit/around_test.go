@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gin-gonic/gin"
 
@@ -43,35 +44,37 @@ func TestAroundLimitsAFloodOfBadTokens(t *testing.T) {
 
 func TestAroundAndTheGroupsBehindIt(t *testing.T) {
 	t.Parallel()
-	sink := &events{}
-	l := newLimiter(t, ratelimit.Config{Audit: sink})
-	r := gin.New()
-	public := func(c *gin.Context) {
-		if c.FullPath() != "/public" {
-			authenticate(c)
+	synctest.Test(t, func(t *testing.T) {
+		sink := &events{}
+		l := newLimiter(t, ratelimit.Config{Audit: sink})
+		r := gin.New()
+		public := func(c *gin.Context) {
+			if c.FullPath() != "/public" {
+				authenticate(c)
+			}
 		}
-	}
-	r.Use(l.Around(public, policy(t, "client: 9/1h by ip"), policy(t, "user: 5/1h by user"), policy(t, "who: 4/1h by user-or-ip")))
-	r.GET("/public", ok)
-	r.GET("/", ok)
-	r.GET("/search", l.Use(policy(t, "search: 2/1h by user")), ok)
-	w := get(r, "/search", as("alice"))
-	if got, want := w.Header().Get("RateLimit-Policy"), `"client";q=9;w=3600, "user";q=5;w=3600, "who";q=4;w=3600, "search";q=2;w=3600`; got != want {
-		t.Errorf("RateLimit-Policy is %q, want %q", got, want)
-	}
-	if n := passes(r, 5, "/search", as("alice")); n != 1 {
-		t.Errorf("%d more searches, want 1", n)
-	}
-	// On a public route the policy by user does not apply, the others do.
-	w = get(r, "/public")
-	wantStatus(t, w, http.StatusOK)
-	if got, want := w.Header().Get("RateLimit"), `"client";r=6;t=3600, "who";r=3;t=3600`; got != want {
-		t.Errorf("RateLimit is %q, want %q", got, want)
-	}
-	if n := passes(r, 10, "/public"); n != 3 {
-		t.Errorf("%d more public requests, want 3", n)
-	}
-	if n := passes(r, 10, "/", as("alice")); n != 2 {
-		t.Errorf("%d more requests of alice, want 2", n)
-	}
+		r.Use(l.Around(public, policy(t, "client: 9/1h by ip"), policy(t, "user: 5/1h by user"), policy(t, "who: 4/1h by user-or-ip")))
+		r.GET("/public", ok)
+		r.GET("/", ok)
+		r.GET("/search", l.Use(policy(t, "search: 2/1h by user")), ok)
+		w := get(r, "/search", as("alice"))
+		if got, want := w.Header().Get("RateLimit-Policy"), `"client";q=9;w=3600, "user";q=5;w=3600, "who";q=4;w=3600, "search";q=2;w=3600`; got != want {
+			t.Errorf("RateLimit-Policy is %q, want %q", got, want)
+		}
+		if n := passes(r, 5, "/search", as("alice")); n != 1 {
+			t.Errorf("%d more searches, want 1", n)
+		}
+		// On a public route the policy by user does not apply, the others do.
+		w = get(r, "/public")
+		wantStatus(t, w, http.StatusOK)
+		if got, want := w.Header().Get("RateLimit"), `"client";r=6;t=3600, "who";r=3;t=3600`; got != want {
+			t.Errorf("RateLimit is %q, want %q", got, want)
+		}
+		if n := passes(r, 10, "/public"); n != 3 {
+			t.Errorf("%d more public requests, want 3", n)
+		}
+		if n := passes(r, 10, "/", as("alice")); n != 2 {
+			t.Errorf("%d more requests of alice, want 2", n)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ginsec/ginsec/ratelimit"
 )
 
+// ASVS 15.4.2: check and charge are one step, whoever else calls.
 func TestABurstAdmitsExactlyTheLimit(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]func(t *testing.T) ratelimit.Store{

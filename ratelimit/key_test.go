@@ -96,6 +96,7 @@ func TestKeysTellClientsApart(t *testing.T) {
 	}
 }
 
+// ASVS 4.1.3, 15.3.4: only proxies that are named say who the client is.
 func TestBehindProxiesTheClientIsWhoTheySay(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, ratelimit.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})

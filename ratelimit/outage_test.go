@@ -27,6 +27,7 @@ func until(t *testing.T, within time.Duration, what string, condition func() boo
 
 func counted(server *testserver.RedisServer) bool { return server.Do("DBSIZE") != ":0\r\n" }
 
+// ASVS 16.5.2, 16.5.3: what happens without the store is a choice, made per policy.
 func TestWhileRedisIsFrozenEachPolicyDoesWhatItSays(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t)

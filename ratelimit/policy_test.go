@@ -205,6 +205,7 @@ func TestALockoutOutlastsTheWindowAndHoldsForCorrectCredentials(t *testing.T) {
 	}
 }
 
+// ASVS 2.4.1, 6.3.1: guessing is bounded, from one address and from many.
 func TestTheSensitivePresetBoundsGuessingFromOneAddressAndFromMany(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, ratelimit.Config{})

@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ func TestAroundInFrontOfRedisStopsAFloodBeforeAuthentication(t *testing.T) {
 	r.Use(l.Around(func(c *gin.Context) { verified++; authenticate(c) },
 		policy(t, "client: 5/1h by ip"), policy(t, "user: 100/1h by user")))
 	r.GET("/", ok)
+	start := time.Now()
 	wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
 	for range 30 {
 		get(r, "/", as("bad"))
@@ -37,7 +39,7 @@ func TestAroundInFrontOfRedisStopsAFloodBeforeAuthentication(t *testing.T) {
 	}
 	// Five were charged; the sixth was refused by Redis, and each second one more
 	// may ask.
-	if verified > 9 {
+	if most := 8 + int(time.Since(start)/time.Second); verified > most {
 		t.Errorf("%d of 32 requests reached the authentication", verified)
 	}
 	server.Do("CONFIG", "RESETSTAT")
@@ -70,7 +72,7 @@ func TestFailuresAndLockoutsHoldInRedisToo(t *testing.T) {
 	}
 	w := get(r, "/?as=good")
 	wantStatus(t, w, http.StatusTooManyRequests)
-	if !strings.Contains(w.Body.String(), "locked_out") || w.Header().Get("Retry-After") != "7200" && w.Header().Get("Retry-After") != "7199" {
+	if wait, _ := strconv.Atoi(w.Header().Get("Retry-After")); wait < 7100 || wait > 7200 || !strings.Contains(w.Body.String(), "locked_out") {
 		t.Errorf("not locked out: %v %s", w.Header(), w.Body)
 	}
 	res, err := l.Peek(t.Context(), charge(policy(t, "outer: 100/1h by ip"), "192.0.2.1"))
