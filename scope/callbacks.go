@@ -20,16 +20,20 @@ func (g *guard) install(db *gorm.DB) error {
 	return errors.Join(
 		cb.Query().Before("*").Register("ginsec:query", g.query),
 		cb.Row().Before("*").Register("ginsec:row", g.query),
+		cb.Query().After("*").Register("ginsec:queried", g.done),
 		cb.Row().After("*").Register("ginsec:refused_row", g.refusedRow),
 		cb.Raw().Before("*").Register("ginsec:raw", g.raw),
 		cb.Create().Before("*").Register("ginsec:admit_create", g.admit),
 		cb.Create().Before("gorm:create").Register("ginsec:create", g.create),
 		cb.Create().Before("gorm:save_after_associations").Register("ginsec:created", g.created),
+		cb.Create().After("*").Register("ginsec:done_create", g.done),
 		cb.Update().Before("*").Register("ginsec:admit_update", g.admit),
 		cb.Update().Before("gorm:update").Register("ginsec:update", g.update),
 		cb.Update().Before("gorm:save_after_associations").Register("ginsec:updated", g.updated),
+		cb.Update().After("*").Register("ginsec:done_update", g.done),
 		cb.Delete().Before("*").Register("ginsec:admit_delete", g.admit),
 		cb.Delete().Before("gorm:delete").Register("ginsec:delete", g.delete),
+		cb.Delete().After("*").Register("ginsec:done_delete", g.done),
 	)
 }
 
@@ -44,6 +48,9 @@ func (g *guard) fail(db *gorm.DB, op operation, err error) {
 	if err != nil {
 		_ = db.AddError(err)
 		g.report(stmt, op, err)
+	}
+	if s := shieldOf(stmt); s != nil {
+		s.reported = true
 	}
 	stmt.SQL.Reset()
 	stmt.Vars = nil
@@ -64,6 +71,7 @@ func (g *guard) query(db *gorm.DB) {
 // refusedRow gives Row something to return: it has no error but in the row itself,
 // and gorm would return nil.
 func (g *guard) refusedRow(db *gorm.DB) {
+	g.done(db)
 	if many, ok := db.Get("rows"); db.Error == nil || !ok || many != false {
 		return
 	}
@@ -182,7 +190,6 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 	if op != creating && !slices.Contains(stmt.BuildClauses, "WHERE") {
 		return refuse(ErrUnsupported, "a statement built without WHERE")
 	}
-	g.allowed(stmt, op)
 	return g.joins(stmt, s.who)
 }
 
@@ -297,7 +304,7 @@ func (g *guard) created(db *gorm.DB) {
 		return
 	}
 	if err := s.upserted(stmt); err != nil {
-		_ = db.AddError(err)
+		s.refuse(stmt, err)
 	}
 }
 

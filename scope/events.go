@@ -19,6 +19,8 @@ var reasons = []struct {
 	{ErrRaw, "raw_sql"},
 	{ErrUnprotected, "unprotected"},
 	{ErrUnsupported, "unsupported"},
+	{gorm.ErrRecordNotFound, "not_found"},
+	{gorm.ErrMissingWhereClause, "unconditional"},
 }
 
 // use is the detail of an event: which operation on which table, and for a bypass
@@ -72,10 +74,19 @@ func (g *guard) rawAllowed(stmt *gorm.Statement) {
 	}
 }
 
-func (g *guard) allowed(stmt *gorm.Statement, op operation) {
-	if audit.Wanted(stmt.Context, g.cfg.Audit, audit.Allow) {
-		g.emit(stmt, audit.Event{Verdict: audit.Allow, Reason: "scoped", Err: &use{operation: op.String(), table: stmt.Table}})
+// done emits the event of a statement that was confined and not refused, whatever
+// the database made of it.
+func (g *guard) done(db *gorm.DB) {
+	if g.cfg.Audit == nil {
+		return
 	}
+	stmt := db.Statement
+	s := shieldOf(stmt)
+	if s == nil || s.guard != g || s.reported || !audit.Wanted(stmt.Context, g.cfg.Audit, audit.Allow) {
+		return
+	}
+	s.reported = true
+	g.emit(stmt, audit.Event{Verdict: audit.Allow, Reason: "scoped", Err: &use{operation: s.op.String(), table: stmt.Table}})
 }
 
 func (g *guard) emit(stmt *gorm.Statement, e audit.Event) {

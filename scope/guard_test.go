@@ -66,7 +66,11 @@ func TestEveryRefusalAndEveryBypassIsOneEvent(t *testing.T) {
 	}{
 		{"a scoped read", func() { a.Find(&[]Document{}) }, audit.Allow, "scoped", "read on documents"},
 		{"nobody", func() { db.Find(&[]Document{}) }, audit.Deny, "no_principal", "read on documents"},
-		{"another owner", func() { a.Create(&Document{ID: "a", OwnerID: "bob"}) }, 0, "", ""},
+		{"another owner", func() { a.Create(&Document{ID: "a", OwnerID: "bob"}) }, audit.Deny, "mismatch", "create on documents"},
+		{"a moved row", func() { a.Model(&Document{ID: "a"}).Update("owner_id", "bob") }, audit.Deny, "immutable", "update on documents"},
+		{"a foreign parent", func() { a.Create(&Document{ID: "a", FolderID: ptr("nowhere")}) }, audit.Deny, "not_found", "create on documents"},
+		{"no condition", func() { a.Delete(&Document{}) }, audit.Deny, "unconditional", "delete on documents"},
+		{"a scoped create", func() { a.Create(&Document{ID: "a1"}) }, audit.Allow, "scoped", "create on documents"},
 		{"raw SQL", func() { a.Exec("DELETE FROM documents") }, audit.Deny, "raw_sql", ""},
 		{"raw SQL that was allowed", func() { a.Raw("SELECT COUNT(*) FROM documents").Scan(new(int)) }, audit.Allow, "raw_allowed", ""},
 		{"an undeclared model", func() { a.Find(&[]Stranger{}) }, audit.Deny, "unprotected", "strangers"},
@@ -215,7 +219,20 @@ func TestOwnedAloneHoldsForItsStatement(t *testing.T) {
 				"a delete":         affected(q().Where("1 = 1").Or("1 = 1").Delete(&Cover{}), 2),
 				"a create":         affected(q().Create(&Document{ID: "o1"}), 1),
 				"a foreign update": affected(q().Model(&Document{}).Where("id = 'bob-doc-1'").Update("title", "x"), 0),
-				"generics":         affected(w.root.Model(&Tag{}).Scopes(func(db *gorm.DB) *gorm.DB { scope.Stmt(ctx)(db.Statement); return db }).Or("1 = 1").Find(&[]Tag{}), 2),
+				"a subquery":       affected(w.root.Scopes(scope.Owned(ctx)).Where("id IN (?)", q().Model(&Document{}).Select("folder_id").Or("1 = 1")).Find(&[]Folder{}), 1),
+				"Rows and Or": func() error {
+					rows, err := q().Model(&Note{}).Where("slug = 'x'").Or("1 = 1").Rows()
+					if err != nil {
+						return err
+					}
+					defer rows.Close()
+					n := 0
+					for rows.Next() {
+						n++
+					}
+					return want(n, 2, rows.Err())
+				}(),
+				"generics": affected(w.root.Model(&Tag{}).Scopes(func(db *gorm.DB) *gorm.DB { scope.Stmt(ctx)(db.Statement); return db }).Or("1 = 1").Find(&[]Tag{}), 2),
 			} {
 				if err != nil {
 					t.Errorf("%s: %v", what, err)
@@ -227,6 +244,9 @@ func TestOwnedAloneHoldsForItsStatement(t *testing.T) {
 				"Table":              {q().Table("documents d").Find(&[]Document{}).Error, scope.ErrUnsupported},
 				"no columns":         {q().Find(&[]Comment{}).Error, scope.ErrUnprotected},
 				"a missing column":   {q(scope.Columns("nothing", "")).Find(&[]Document{}).Error, scope.ErrUnprotected},
+				"a scope in a group": {w.root.Where(q()).Or("1 = 1").Find(&[]Document{}).Error, scope.ErrUnsupported},
+				"one with a model":   {w.root.Where(q().Model(&Document{})).Find(&[]Document{}).Error, scope.ErrUnsupported},
+				"children in Select": {q().Select("Comments").Delete(&Document{ID: "bob-doc-1"}).Error, scope.ErrUnsupported},
 				"no condition":       {q().Delete(&Tag{}).Error, gorm.ErrMissingWhereClause},
 				"another owner":      {q().Create(&Document{ID: "o2", OwnerID: "bob"}).Error, scope.ErrMismatch},
 				"a moved row":        {q().Model(&Document{ID: "alice-doc-1"}).Update("owner_id", "bob").Error, scope.ErrImmutable},

@@ -89,12 +89,12 @@ func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statemen
 		_ = stmt.AddError(refuse(ErrUnsupported, "the statement lost its scope"))
 		return
 	}
-	if err := s.ready(stmt); err != nil {
-		_ = stmt.AddError(err)
-		return
+	err := s.ready(stmt)
+	if err == nil {
+		err = check(s, stmt)
 	}
-	if err := check(s, stmt); err != nil {
-		_ = stmt.AddError(err)
+	if err != nil {
+		s.refuse(stmt, err)
 		return
 	}
 	name := c.Name

@@ -135,6 +135,44 @@ func (g *grant) apply(stmt *gorm.Statement) {
 	s.opts, s.op = g.opts, writing(stmt)
 	s.cover(stmt)
 	coverWrites(stmt)
+	if stmt.Dest == nil {
+		stmt.AddClause(clause.Where{Exprs: []clause.Expression{mark{s}}})
+	}
+	if selectsChildren(stmt) {
+		_ = stmt.AddError(errNested)
+	}
+}
+
+// mark tells when a scope has been put inside a group, where gorm copies only
+// conditions: built in any statement but its own it makes that one fail.
+type mark struct{ shield *shield }
+
+// Build writes what is always true in its own statement, and poison elsewhere.
+func (m mark) Build(b clause.Builder) {
+	if stmt, ok := b.(*gorm.Statement); ok && shieldOf(stmt) == m.shield {
+		_, _ = stmt.WriteString("1 = 1")
+		return
+	}
+	_ = b.AddError(refuse(ErrUnsupported, "a scope inside a group of conditions"))
+	_, _ = b.WriteString("(" + poison + ")")
+}
+
+// selectsChildren reports whether a statement names relations in Select: gorm's
+// Delete deletes those first, in statements of their own.
+func selectsChildren(stmt *gorm.Statement) bool {
+	if len(stmt.Selects) == 0 || stmt.Dest == nil {
+		return false
+	}
+	probe := &gorm.Statement{DB: stmt.DB}
+	if probe.Parse(stmt.Dest) != nil {
+		return false
+	}
+	for _, name := range stmt.Selects {
+		if name == clause.Associations || probe.Schema.Relationships.Relations[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // implied reports whether ctx by itself means the same principal and no bypass.

@@ -34,6 +34,7 @@ type shield struct {
 	// upsert is set when an insert may update rows, partial when the developer
 	// said which.
 	upsert, partial bool
+	reported        bool // the decision's event is out
 }
 
 // Build is never called: the clause's builder does the work.
@@ -79,16 +80,17 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		return
 	}
 	if err := s.ready(stmt); err != nil {
-		_ = stmt.AddError(err)
+		s.refuse(stmt, err)
 		return
 	}
 	where, isWhere := c.Expression.(clause.Where)
+	where.Exprs = slices.DeleteFunc(slices.Clone(where.Exprs), func(e clause.Expression) bool { _, ok := e.(mark); return ok })
 	if c.Expression != nil && !isWhere {
-		_ = stmt.AddError(refuse(ErrUnsupported, "a WHERE clause of unknown form"))
+		s.refuse(stmt, refuse(ErrUnsupported, "a WHERE clause of unknown form"))
 		return
 	}
 	if s.op != reading && !stmt.AllowGlobalUpdate && unconditional(stmt, where.Exprs) {
-		_ = stmt.AddError(gorm.ErrMissingWhereClause)
+		s.refuse(stmt, gorm.ErrMissingWhereClause)
 		return
 	}
 	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
@@ -96,7 +98,16 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		return
 	}
 	_, _ = stmt.WriteString("WHERE ")
-	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: slices.Clone(where.Exprs), alone: s.guard == nil}.Build(stmt)
+	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: where.Exprs, alone: s.guard == nil}.Build(stmt)
+}
+
+// refuse fails a statement while its SQL is built.
+func (s *shield) refuse(stmt *gorm.Statement, err error) {
+	_ = stmt.AddError(err)
+	if s.guard != nil && !s.reported {
+		s.reported = true
+		s.guard.report(stmt, s.op, err)
+	}
 }
 
 // unconditional reports whether the developer wrote no condition at all: gorm
