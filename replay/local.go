@@ -250,11 +250,11 @@ func (l *local) arm(live []*window) {
 	if len(live) == 0 {
 		return
 	}
-	next := time.Duration(1<<63 - 1)
-	for _, w := range live {
-		next = min(next, w.deadline-l.mono())
+	next := live[0].deadline
+	for _, w := range live[1:] {
+		next = min(next, w.deadline)
 	}
-	if next <= 0 { // overdue, but the wall clock was set back: look again
+	if next -= l.mono(); next <= 0 { // overdue, but the wall clock was set back: look again
 		next = pad
 	}
 	l.timer = time.AfterFunc(next, l.sweep)
