@@ -1,8 +1,11 @@
 package ratelimit
 
 import (
+	"errors"
+
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/internal/probe"
 )
 
@@ -47,11 +50,11 @@ func (g *gate) around(c *gin.Context) {
 		return
 	}
 	d := g.begin(c, v)
-	from := len(v.charged)
 	passed := g.surround(d)
+	own := len(d.items)
 	g.end(d)
 	if passed {
-		g.proceed(c, v, from, outermost)
+		g.proceed(c, v, own, outermost)
 	}
 }
 
@@ -98,7 +101,19 @@ func (g *gate) chargeAborted(d *batch) {
 		}
 	}
 	d.items = kept
-	if len(d.items) > 0 {
-		g.l.store.take(d.c.Request.Context(), g.l.timeout, d.items, false)
+	if len(d.items) == 0 {
+		return
+	}
+	ctx := d.c.Request.Context()
+	out := g.l.store.take(ctx, g.l.timeout, d.items, false)
+	switch {
+	case out.err != nil:
+	case out.ok:
+		g.l.lockUsedUp(ctx, d.items)
+	default:
+		g.l.lockExceeded(ctx, d)
+	}
+	if lost := errors.Join(out.err, out.lost); lost != nil {
+		g.l.record(d, audit.Error, reasonStore, 0, lost)
 	}
 }

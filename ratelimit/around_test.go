@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -77,4 +78,28 @@ func TestAroundAndTheGroupsBehindIt(t *testing.T) {
 			t.Errorf("%d more requests of alice, want 2", n)
 		}
 	})
+}
+
+func TestAroundLocksOutWhoKeepsSendingBadTokens(t *testing.T) {
+	t.Parallel()
+	for name, countIf := range map[string]func(int) bool{"failures": ratelimit.Failures, "everything": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimiter(t, ratelimit.Config{})
+				p := policy(t, "client: 5/1m by ip")
+				p.CountIf, p.Lockout = countIf, time.Hour
+				r := gin.New()
+				r.Use(l.Around(authenticate, p))
+				r.GET("/", ok)
+				if n := passes(r, 20, "/", as("bad")); n != 5 {
+					t.Errorf("%d bad tokens answered, want 5", n)
+				}
+				time.Sleep(10 * time.Minute)
+				wantStatus(t, get(r, "/", as("alice")), http.StatusTooManyRequests)
+				time.Sleep(51 * time.Minute)
+				wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
+			})
+		})
+	}
 }

@@ -117,6 +117,18 @@ func (l *Limiter) lockExceeded(ctx context.Context, d *batch) {
 	l.free(lock)
 }
 
+// lockUsedUp locks out keys whose limit requests that count have used up.
+func (l *Limiter) lockUsedUp(ctx context.Context, items []item) {
+	lock := l.batch()
+	for i := range items {
+		if it := &items[i]; it.policy.CountIf != nil && it.policy.Lockout > 0 && it.charged() && it.remaining == 0 {
+			lock.items = append(lock.items, items[i+1])
+		}
+	}
+	l.lockOut(ctx, lock)
+	l.free(lock)
+}
+
 // lockOut turns items that ask for a lockout into those that make it.
 func (l *Limiter) lockOut(ctx context.Context, b *batch) {
 	if len(b.items) == 0 {

@@ -100,6 +100,35 @@ func TestAFullStoreStillServesNewClients(t *testing.T) {
 	})
 }
 
+func TestTwoNewKeysOfAFullStoreDoNotExceedWhatTheyShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, err := ratelimit.Memory(ratelimit.MemoryConfig{MaxKeys: 10}) // one shard
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLimiter(t, ratelimit.Config{Store: store})
+		p := ratelimit.Policy{Name: "p", Limit: 5, Window: time.Minute, Key: ratelimit.ByUser()}
+		for i := range 10 {
+			if r, _ := l.Take(t.Context(), charge(p, strconv.Itoa(i))); !r.Allowed {
+				t.Fatal("refused in an empty store")
+			}
+		}
+		shared := 0
+		for i := range 50 {
+			if r, _ := l.Take(t.Context(), charge(p, "a"+strconv.Itoa(i)), charge(p, "b"+strconv.Itoa(i))); r.Allowed {
+				shared += 2
+			}
+			if r, _ := l.Take(t.Context(), charge(p, "c"+strconv.Itoa(i))); r.Allowed {
+				shared++
+			}
+		}
+		if shared > 5 {
+			t.Errorf("new keys got %d units of a shared limit of 5", shared)
+		}
+	})
+}
+
 func TestManyPoliciesInAFullStoreStayBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

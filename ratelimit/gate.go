@@ -69,11 +69,11 @@ func (g *gate) serve(c *gin.Context) {
 		return
 	}
 	d := g.begin(c, v)
-	from := len(v.charged)
 	passed := g.resolve(d, everyPolicy) && g.charge(d)
+	own := len(d.items)
 	g.end(d)
 	if passed {
-		g.proceed(c, v, from, outermost)
+		g.proceed(c, v, own, outermost)
 	}
 }
 
@@ -103,14 +103,16 @@ func (g *gate) end(d *batch) {
 	g.l.free(d)
 }
 
-// proceed runs the rest of the chain where something is to be done after it.
-func (g *gate) proceed(c *gin.Context, v *visit, from int, outermost bool) {
+// proceed runs the rest of the chain where something is to be done after it. The
+// last own items charged are this step's.
+func (g *gate) proceed(c *gin.Context, v *visit, own int, outermost bool) {
 	if !outermost && !g.after {
 		return
 	}
+	to := len(v.charged)
 	c.Next()
-	if g.after {
-		g.settle(c, v, from)
+	if g.after && to <= len(v.charged) { // else a later step refused and gave all back
+		g.settle(c, v.charged[to-own:to])
 	}
 }
 
@@ -192,24 +194,19 @@ func (b *batch) dropCharged() {
 
 // settle gives back what did not count after all, and locks out keys whose limit
 // counted requests have used up.
-func (g *gate) settle(c *gin.Context, v *visit, from int) {
+func (g *gate) settle(c *gin.Context, items []item) {
 	status := c.Writer.Status()
-	back, lock := g.l.batch(), g.l.batch()
-	for i := from; i < len(v.charged); i++ { // none when a later step refused and gave all back
-		switch it := &v.charged[i]; {
-		case it.policy.CountIf == nil || !it.charged():
-		case !it.policy.CountIf(status):
+	back := g.l.batch()
+	for i := range items {
+		if it := &items[i]; it.policy.CountIf != nil && it.charged() && !it.policy.CountIf(status) {
 			back.items = append(back.items, *it)
 			it.cost = 0
-		case it.policy.Lockout > 0 && it.remaining == 0:
-			lock.items = append(lock.items, v.charged[i+1])
 		}
 	}
 	ctx := c.Request.Context()
 	if len(back.items) > 0 {
 		g.l.store.refund(ctx, g.l.timeout, back.items)
 	}
-	g.l.lockOut(ctx, lock)
 	g.l.free(back)
-	g.l.free(lock)
+	g.l.lockUsedUp(ctx, items)
 }

@@ -96,7 +96,12 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 	for i := range items {
 		it := &items[i]
 		m.judge(&m.shards[m.shardOf(it.hash)], it, now)
-		ok = ok && (it.ok || it.soft)
+		for j := range i {
+			if items[j].hash == it.hash && it.cost > 0 { // both overflow into one count: only one can be judged by it
+				it.verdict = verdict{wait: it.window}
+			}
+		}
+		ok = ok && !it.denies()
 	}
 	return ok
 }
