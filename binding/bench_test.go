@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -142,9 +144,23 @@ type wide struct {
 	B    []string `json:"b"`
 	Any  any      `json:"any"`
 	F    float64  `json:"f"`
+
+	Times  []time.Time        `json:"times"`
+	Blobs  [][]byte           `json:"blobs"`
+	Addrs  map[netip.Addr]int `json:"addrs"`
+	Counts map[int]int        `json:"counts"`
 }
 
 const mib = 1 << 20
+
+// numbered returns an object whose names are numbers.
+func numbered(n int) []byte {
+	b := []byte(`{"counts":{"0":0`)
+	for i := 1; i < n; i++ {
+		b = fmt.Appendf(b, `,"%d":%d`, i, i)
+	}
+	return append(b, `}}`...)
+}
 
 // hostile returns bodies of one megabyte that cost a naive decoder most.
 func hostile() map[string][]byte {
@@ -180,6 +196,13 @@ func hostile() map[string][]byte {
 		"duplicates":            fill(`{`, `"f":1,`, `}`),
 		"wrong types":           fill(`{"b":[`, `1,`, `]}`),
 		"wrong nested types":    fill(`{"b":[`, `{"a":[1,2,3,{}]},`, `]}`),
+		"bad times":             fill(`{"times":[`, `"`+times(96, "x")+`",`, `]}`),
+		"good times, bad last":  fill(`{"times":[`, `"2026-01-02T03:04:05.000000000000000000000000000000000000000000000000000000000000000000000000000001Z",`, `"x"]}`),
+		"bad base64":            fill(`{"blobs":[`, `"`+times(99, "A")+`*",`, `]}`),
+		"one bad base64":        fill(`{"blobs":["`, `AAAA`, `*"]}`),
+		"bad addresses":         keys(`{"addrs":`, "1"),
+		"odd numbers":           keys(`{"counts":`, "1"),
+		"good numbers, bad end": append(bytes.Replace(numbered(6_000), []byte(`}}`), nil, 1), `,"x":1}}`...),
 		"bad UTF-8 at the end":  fill(`{"any":"`, `s`, "\xff\"}"),
 		"bad escape at the end": fill(`{"any":"`, `s`, `\ud800"}`),
 		"broken at the end":     fill(`{"kids":[`, `{},`, `}`),
@@ -191,7 +214,7 @@ func BenchmarkHostile(b *testing.B) {
 	for name, data := range hostile() {
 		b.Run(name, func(b *testing.B) {
 			c, rewind := benchContext(data)
-			b.ReportAllocs()
+			defer meter(b, len(data))()
 			for b.Loop() {
 				rewind()
 				_, err := binding.JSON[wide](c)

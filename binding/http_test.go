@@ -54,7 +54,7 @@ func TestABodyAnnouncedTooLargeIsRefusedUnread(t *testing.T) {
 func TestAChunkedBodyIsRefusedAtItsLimitAndTheConnectionClosed(t *testing.T) {
 	t.Parallel()
 	// The server drains what may still come, as long as the body may take.
-	conn, in := dial(t, jsonServer(t, binding.Options{MaxBytes: 100, ReadTimeout: 100 * time.Millisecond}))
+	conn, in := dial(t, jsonServer(t, binding.Options{MaxBytes: 100, ReadTimeout: time.Second}))
 	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 	fmt.Fprintf(conn, "2\r\n{}\r\n%x\r\n%s\r\n", 99, times(99, " ")) // and no end
 	resp, err := http.ReadResponse(in, nil)
@@ -106,7 +106,7 @@ func TestATighterReadTimeoutOfTheServerHolds(t *testing.T) {
 	engine := gin.New()
 	engine.POST("/", bindAs[any]()) // 30 s
 	server := httptest.NewUnstartedServer(engine)
-	server.Config.ReadTimeout = 50 * time.Millisecond
+	server.Config.ReadTimeout = 500 * time.Millisecond
 	server.Start()
 	t.Cleanup(server.Close)
 	conn, in := dial(t, server)
@@ -126,13 +126,13 @@ func TestATighterReadTimeoutOfTheServerHolds(t *testing.T) {
 // handler works, or cut the next request of the connection.
 func TestTheReadTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	const timeout = 100 * time.Millisecond
+	const timeout = 500 * time.Millisecond
 	server := serve(t, func(c *gin.Context) {
 		if _, err := binding.JSON[any](c, binding.Options{ReadTimeout: timeout}); err != nil {
 			binding.Abort(c, err)
 			return
 		}
-		late, cancel := context.WithTimeout(c.Request.Context(), 3*timeout)
+		late, cancel := context.WithTimeout(c.Request.Context(), 2*timeout)
 		defer cancel()
 		<-late.Done()
 		if c.Request.Context().Err() != nil {

@@ -147,12 +147,16 @@ func (w *walker) name() (name []byte, end bool, err error) {
 // key lets the type of a map's names judge one: it must decode, and to a key of
 // its own.
 func (w *walker) key(tried reflect.Value, name []byte) {
-	quoted, err := jsonv2.Marshal(string(name))
+	if w.truncated {
+		return // one more fault changes nothing, and judging costs
+	}
+	doc, err := jsonv2.AppendQuote(append(w.text[:0], '{'), name)
 	if err != nil {
 		return
 	}
+	w.text = append(doc, ":true}"...)
 	before := tried.Elem().Len()
-	if err := jsonv2.Unmarshal(append(append([]byte("{"), quoted...), ":0}"...), tried.Interface()); err != nil {
+	if err := jsonv2.Unmarshal(w.text, tried.Interface()); err != nil {
 		w.addAt(Issue{Code: codeValue}, name)
 	} else if tried.Elem().Len() == before && w.quiet == 0 && len(w.issues) == 0 {
 		w.addAt(Issue{Code: codeDuplicate}, name)
@@ -293,8 +297,8 @@ func (w *walker) missing(f *plan.Fields, seen plan.Set) {
 
 // foreign lets a type that decodes itself judge a value.
 func (w *walker) foreign(raw []byte, n *plan.Node) {
-	if w.quiet > 0 {
-		return
+	if w.quiet > 0 || w.truncated {
+		return // nothing more will be listed, and judging costs
 	}
 	if k := n.Kind; raw[0] != '"' && (k == plan.Text || k == plan.Bytes) {
 		w.mismatch(n)

@@ -30,6 +30,9 @@ type (
 // AllowDuplicateNames makes a Decoder go on at a repeated member name.
 func AllowDuplicateNames(on bool) Options { return jsontext.AllowDuplicateNames(on) }
 
+// AppendQuote appends text as a JSON string.
+func AppendQuote(dst, text []byte) ([]byte, error) { return jsontext.AppendQuote(dst, text) }
+
 // AppendUnquote appends the text of a JSON string, quotes and escapes removed.
 func AppendUnquote(dst, src []byte) ([]byte, error) { return jsontext.AppendUnquote(dst, src) }
 

@@ -132,7 +132,7 @@ func (b *builder) plain(n *Node, t reflect.Type) {
 		n.Kind = Map
 		n.Elem, n.Null = b.node(t.Elem())
 		if key := t.Key(); key.Kind() != reflect.String || reflect.PointerTo(key).Implements(textUnmarshal) || reflect.PointerTo(key).Implements(fromType) {
-			n.Keys = reflect.MapOf(key, rawType)
+			n.Keys = reflect.MapOf(key, reflect.TypeFor[bool]())
 		}
 	case reflect.Slice, reflect.Array:
 		b.list(n, t)
