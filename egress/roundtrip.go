@@ -53,6 +53,7 @@ type exchange struct {
 	end      context.CancelCauseFunc
 	stage    stage
 	trace    httptrace.ClientTrace
+	body     body // of the answer: one piece of memory with the rest
 }
 
 func (x *exchange) run() (*http.Response, *Error) {
@@ -70,9 +71,9 @@ func (x *exchange) run() (*http.Response, *Error) {
 		return x.send(x.req.URL, x.req.Host)
 	}
 	u := x.req.URL
-	if authority := x.target.authority(); u.Host != authority || u.Scheme != x.target.scheme {
+	if u.Scheme != x.target.scheme || !x.target.spelled(u.Host) {
 		clone := *u
-		clone.Scheme, clone.Host = x.target.scheme, authority
+		clone.Scheme, clone.Host = x.target.scheme, x.target.authority()
 		u = &clone
 	}
 	return x.send(u, u.Host)
@@ -191,7 +192,8 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		}
 		limit = -1
 	}
-	resp.Body = &body{inner: resp.Body, x: x, left: limit}
+	x.body.inner, x.body.x, x.body.left = resp.Body, x, limit
+	resp.Body = &x.body
 	return nil
 }
 

@@ -17,13 +17,31 @@ type target struct {
 	port   uint16
 }
 
+// usual reports whether the port is the scheme's own.
+func (t target) usual() bool {
+	return t.scheme == "http" && t.port == 80 || t.scheme == "https" && t.port == 443
+}
+
 // authority is host and port as they stand in the URL and the Host header: the
 // scheme's own port is left out.
 func (t target) authority() string {
-	if t.scheme == "http" && t.port == 80 || t.scheme == "https" && t.port == 443 {
+	if t.usual() {
 		return t.String()
 	}
 	return t.String() + ":" + strconv.Itoa(int(t.port))
+}
+
+// spelled reports whether s is the authority, without making one for most names.
+func (t target) spelled(s string) bool {
+	if t.addr.Is6() {
+		return s == t.authority()
+	}
+	rest, ok := strings.CutPrefix(s, t.name)
+	if !ok || t.usual() {
+		return ok && rest == ""
+	}
+	var digits [8]byte
+	return string(strconv.AppendUint(append(digits[:0], ':'), uint64(t.port), 10)) == rest
 }
 
 // parse judges a URL's text and then its place.
