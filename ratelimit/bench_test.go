@@ -168,6 +168,22 @@ func BenchmarkDeniedLocally(b *testing.B) {
 	}
 }
 
+func BenchmarkRedisGivenUp(b *testing.B) {
+	server := testserver.Redis(b)
+	l := newLimiter(b, ratelimit.Config{Store: redisStore(b, redisClient(b, server.Addr))})
+	ctx, c := b.Context(), charge(never("p", ratelimit.ByUser()), "alice")
+	server.Freeze()
+	if _, err := l.Take(ctx, c); err != nil { // waits for the timeout
+		b.Fatal(err)
+	}
+	defer meter(b)()
+	for b.Loop() {
+		if r, err := l.Take(ctx, c); err != nil || !r.Allowed {
+			b.Fatal(r, err)
+		}
+	}
+}
+
 // serverCPU is the processor time a server has used, in seconds.
 func serverCPU(server *testserver.RedisServer) (sum float64) {
 	for _, m := range regexp.MustCompile(`used_cpu_(?:user|sys):([0-9.]+)`).FindAllStringSubmatch(server.Do("INFO", "cpu"), -1) {

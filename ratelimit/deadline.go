@@ -25,14 +25,14 @@ type bounded struct {
 func (b *bounded) Value(key any) any { return b.request.Value(key) }
 
 // deadline returns a context for a call that ends within that time, or up to a
-// tenth of it later.
+// twentieth of it later.
 func (r *redis) deadline(ctx context.Context, within time.Duration) context.Context {
 	now := r.local.now()
 	p := r.patience.Load()
 	if p == nil || p.within != within || now >= p.until {
-		shared, cancel := context.WithTimeout(context.Background(), within+within/10)
+		shared, cancel := context.WithTimeout(context.Background(), within+within/20)
 		time.AfterFunc(2*within, cancel) // the last call has ended then
-		p = &patience{ctx: shared, within: within, until: now + int64(within/10)}
+		p = &patience{ctx: shared, within: within, until: now + int64(within/20)}
 		r.patience.Store(p)
 	}
 	return &bounded{p.ctx, ctx}
