@@ -209,6 +209,9 @@ func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 
 // callerFor reads who may use a protected table.
 func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (caller, error) {
+	if pooled(stmt.Context) {
+		return caller{}, errPooled
+	}
 	granted := grantOf(stmt)
 	explicit, _ := stmt.Context.Value(callerKey{}).(*caller)
 	if explicit == nil && granted != nil && granted.who.system == nil {

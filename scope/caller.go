@@ -43,7 +43,7 @@ func (c *caller) sameAs(p *identity.Principal) bool {
 
 // readCaller looks at ctx now.
 func readCaller(ctx context.Context) caller {
-	if ctx == nil {
+	if ctx = plainContext(ctx); ctx == nil {
 		return caller{err: ErrNoPrincipal}
 	}
 	explicit, _ := ctx.Value(callerKey{}).(*caller)
@@ -72,7 +72,7 @@ func reconcile(ctx context.Context, explicit *caller) caller {
 // openSystem returns ctx's bypass unless the context has meanwhile changed to
 // another principal or been narrowed by an explicit scope.
 func openSystem(ctx context.Context, explicit *caller) *system {
-	s, _ := requestValue(ctx, systemKey{}).(*system)
+	s, _ := ctx.Value(systemKey{}).(*system)
 	if s == nil || explicit != nil && explicit.system == nil {
 		return nil
 	}
@@ -80,17 +80,6 @@ func openSystem(ctx context.Context, explicit *caller) *system {
 		return nil
 	}
 	return s
-}
-
-// requestValue looks where identity.From looks.
-func requestValue(ctx context.Context, key any) any {
-	if c, ok := ctx.(*gin.Context); ok {
-		if c == nil || c.Request == nil {
-			return nil
-		}
-		return c.Request.Context().Value(key)
-	}
-	return ctx.Value(key)
 }
 
 // System returns a context whose statements are not scoped and may contain raw
@@ -102,19 +91,36 @@ func System(ctx context.Context, reason string) context.Context {
 	if reason == "" {
 		panic("scope: System needs a reason")
 	}
+	if ctx = plainContext(ctx); ctx == nil {
+		ctx = context.Background()
+	}
 	p, _ := identity.From(ctx)
 	s := &system{reason: reason, principal: p}
 	if _, file, line, ok := runtime.Caller(1); ok {
 		s.where = file + ":" + strconv.Itoa(line)
 	}
-	return context.WithValue(plainContext(ctx), systemKey{}, s)
+	return context.WithValue(ctx, systemKey{}, s)
 }
 
 // plainContext unwraps a gin context: gin uses it again for the next request, so
 // nothing that runs later may hold it.
 func plainContext(ctx context.Context) context.Context {
-	if c, ok := ctx.(*gin.Context); ok && c != nil && c.Request != nil {
+	c, ok := ctx.(*gin.Context)
+	switch {
+	case !ok:
+		return ctx
+	case c == nil || c.Request == nil:
+		return nil
+	default:
 		return c.Request.Context()
 	}
-	return ctx
+}
+
+var errPooled = refuse(ErrUnsupported, "gorm was handed a gin context, which gin uses again for the next request: hand over c.Request.Context()")
+
+// pooled reports whether a statement's context is a *gin.Context or derived from
+// one. After the handler it would name the next request's principal.
+func pooled(ctx context.Context) bool {
+	c, ok := ctx.Value(gin.ContextKey).(*gin.Context)
+	return ok && c != nil
 }

@@ -17,6 +17,11 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 		if name == grantKey {
 			continue
 		}
+		if c.Name != "" && c.Name != name {
+			if err := g.fragment(c.Name); err != nil {
+				return err
+			}
+		}
 		if c.Builder != nil && (name == "FROM" || name == "SELECT" || name == "WHERE" && shieldOf(stmt) == nil) {
 			return refuse(ErrUnsupported, "a clause with a builder of its own")
 		}

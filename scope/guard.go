@@ -169,10 +169,10 @@ func (g *guard) connect() error {
 		listed = append(listed, p)
 	}
 	for _, p := range listed {
-		for _, rel := range p.schema.Relationships.Relations {
-			if rel.Schema != p.schema {
-				continue // gorm files the other model's has-many here too
-			}
+		// Not the map Relations: it holds other models' relations too, and of two
+		// embedded ones with the same name only one.
+		r := &p.schema.Relationships
+		for _, rel := range slices.Concat(r.BelongsTo, r.HasOne, r.HasMany, r.Many2Many) {
 			if err := g.relate(p, rel); err != nil {
 				faults = append(faults, err)
 			}

@@ -37,7 +37,7 @@ var errDialect = refuse(ErrUnsupported, "a dialect with clause builders of its o
 // must build: gorm prefers a dialect's builder.
 func hookable(db *gorm.DB) bool {
 	has := func(name string) bool { _, ok := db.ClauseBuilders[name]; return ok }
-	return !(has("INSERT") && has("VALUES")) && !has("UPDATE") && !has("WHERE")
+	return (!has("INSERT") || !has("VALUES")) && !has("UPDATE") && !has("WHERE")
 }
 
 func hook(stmt *gorm.Statement, name string, b clause.ClauseBuilder) {

@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -110,6 +111,42 @@ func TestAScopeKeepsItsPrincipalBeyondTheRequest(t *testing.T) {
 		}
 		close(release)
 		wg.Wait()
+	}
+}
+
+// gin's context must not reach gorm at all: the guard refuses it, in the handler
+// where it can be seen, not in the goroutine where it would be somebody else's.
+func TestAGinContextIsRefusedAsAStatementsContext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	for _, fallback := range []bool{false, true} {
+		r := gin.New()
+		r.ContextWithFallback = fallback
+		r.Use(func(c *gin.Context) { identity.Set(c, alice) })
+		r.GET("/", func(c *gin.Context) {
+			derived, cancel := context.WithCancel(c)
+			defer cancel()
+			for what, ctx := range map[string]context.Context{"the gin context": c, "a derived one": derived} {
+				for _, tx := range []*gorm.DB{w.db.WithContext(ctx), w.db.WithContext(ctx).Scopes(scope.Owned(c))} {
+					if err := tx.Find(&[]Document{}).Error; !errors.Is(err, scope.ErrUnsupported) {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+			}
+			if err := w.db.WithContext(c.Request.Context()).Scopes(scope.Owned(c)).Find(&[]Document{}).Error; err != nil {
+				t.Error(err)
+			}
+			if err := w.db.WithContext(scope.System(c, "a job")).Find(&[]Document{}).Error; err != nil {
+				t.Error(err)
+			}
+		})
+		r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	}
+	var typedNil *gin.Context
+	for what, ctx := range map[string]context.Context{"a nil gin context": typedNil, "nil": nil, "an empty one": &gin.Context{}} {
+		if err := w.db.Scopes(scope.Owned(ctx)).Find(&[]Document{}).Error; !errors.Is(err, scope.ErrNoPrincipal) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
