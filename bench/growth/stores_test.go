@@ -101,13 +101,18 @@ func fillTokens(b *testing.B, name string, sizes []int, cfg replay.LocalConfig) 
 	s, err := replay.Local(cfg)
 	check(b, err)
 	defer s.Close()
-	random, until, ctx := rand.NewPCG(3, 4), time.Now().Add(30*time.Minute), b.Context()
+	random, until, ctx, refused := rand.NewPCG(3, 4), time.Now().Add(30*time.Minute), b.Context(), 0
 	use := func(int) {
 		var id [16]byte
 		binary.LittleEndian.PutUint64(id[:8], random.Uint64())
 		binary.LittleEndian.PutUint64(id[8:], random.Uint64())
-		if fresh, err := s.Use(ctx, id, until); err != nil || !fresh {
-			b.Fatal("refused", err)
+		fresh, err := s.Use(ctx, id, until)
+		if check(b, err); fresh {
+			return
+		}
+		// The filter's rate makes one such refusal in some runs out of a hundred.
+		if refused++; refused > 2 {
+			b.Fatal("honest tokens are refused")
 		}
 	}
 	held := 0
@@ -119,7 +124,7 @@ func fillTokens(b *testing.B, name string, sizes []int, cfg replay.LocalConfig) 
 		more := min(max(1000, n/20), batch) // these are held from now on
 		cpu := cost(more, use)
 		held += more
-		tell(b, name, n, cpu, metric{bytes, "B/token"})
+		tell(b, name, n, cpu, metric{bytes, "B/token"}, metric{float64(refused), "refused"})
 	}
 }
 
