@@ -272,6 +272,9 @@ func (g *guard) faults(p *policy) []error {
 	if !p.decided() {
 		faults = append(faults, fmt.Errorf("scope: %s has neither a tenant nor an owner column nor a belongs-to tagged via: %w", p.schema.Name, ErrUnprotected))
 	}
+	if p.decided() && !p.grounded() {
+		faults = append(faults, fmt.Errorf("scope: %s is owned through parents that never reach a tenant or an owner column: %w", p.schema.Name, ErrUnprotected))
+	}
 	for _, c := range []*column{p.tenant, p.owner} {
 		if c != nil && (!c.field.Creatable || !c.field.Readable) {
 			faults = append(faults, fmt.Errorf("scope: %s.%s must be creatable and readable", p.schema.Name, c.field.Name))

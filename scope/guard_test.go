@@ -285,6 +285,14 @@ func TestGuardNamesEveryFaultOfItsConfiguration(t *testing.T) {
 		ParentID int
 		Parent   *noColumns `scope:"via"`
 	}
+	type circle struct {
+		ID       int
+		CircleID *int
+		Circle   *circle `scope:"via"`
+	}
+	if err := open(t, "sqlite", silent()).Use(scope.Guard(scope.GuardConfig{Protect: []any{&circle{}}})); !errors.Is(err, scope.ErrUnprotected) {
+		t.Errorf("a model owned through itself: %v", err)
+	}
 	err := open(t, "sqlite", silent()).Use(scope.Guard(scope.GuardConfig{Protect: []any{&noColumns{}, &readOnly{}, &Document{}, &Folder{}}}))
 	for _, text := range []string{"noColumns", "readOnly"} {
 		if err == nil || !strings.Contains(err.Error(), text) {

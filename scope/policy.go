@@ -43,6 +43,20 @@ func (p *policy) decided() bool {
 	return p.tenant != nil || p.owner != nil || p.via != nil || len(p.ends) > 0
 }
 
+// maxDepth is how many parents may stand between a row and its owner.
+const maxDepth = 8
+
+// grounded reports whether the way through parents ends at a column.
+func (p *policy) grounded() bool {
+	for range maxDepth {
+		if p.tenant != nil || p.owner != nil || p.via == nil {
+			return p.tenant != nil || p.owner != nil || len(p.ends) > 0
+		}
+		p = p.via.to
+	}
+	return false
+}
+
 const (
 	defaultTenant = "tenant_id"
 	defaultOwner  = "owner_id"

@@ -91,8 +91,8 @@ func (w *writer) equal(c *column, table string, from string) error {
 
 // exists ties a row to a parent that is the caller's.
 func (w *writer) exists(e *edge, table string) error {
-	if w.depth++; w.depth > 8 {
-		return refuse(ErrUnsupported, "ownership through more than eight parents")
+	if w.depth++; w.depth > 8*maxDepth { // several ends, each with parents of its own
+		return refuse(ErrUnsupported, "ownership through too many parents")
 	}
 	alias := "ginsec_p" + strconv.Itoa(w.depth)
 	w.text("EXISTS (SELECT 1 FROM ")
