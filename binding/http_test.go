@@ -54,7 +54,7 @@ func TestABodyAnnouncedTooLargeIsRefusedUnread(t *testing.T) {
 func TestAChunkedBodyIsRefusedAtItsLimitAndTheConnectionClosed(t *testing.T) {
 	t.Parallel()
 	// The server drains what may still come, as long as the body may take.
-	conn, in := dial(t, jsonServer(t, binding.Options{MaxBytes: 100, ReadTimeout: time.Second}))
+	conn, in := dial(t, jsonServer(t, binding.Options{MaxBytes: 100, ReadTimeout: 2 * time.Second}))
 	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 	fmt.Fprintf(conn, "2\r\n{}\r\n%x\r\n%s\r\n", 99, times(99, " ")) // and no end
 	resp, err := http.ReadResponse(in, nil)
@@ -101,24 +101,33 @@ func TestABodyThatNeverComesEndsAtTheReadTimeout(t *testing.T) {
 	}
 }
 
+// deadlines is a connection that writes down how long it may be read.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
 func TestATighterReadTimeoutOfTheServerHolds(t *testing.T) {
 	t.Parallel()
-	engine := gin.New()
-	engine.POST("/", bindAs[any]()) // 30 s
-	server := httptest.NewUnstartedServer(engine)
-	server.Config.ReadTimeout = 500 * time.Millisecond
-	server.Start()
-	t.Cleanup(server.Close)
-	conn, in := dial(t, server)
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
-	resp, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("status %d", resp.StatusCode)
+	for _, tc := range []struct {
+		server, ours time.Duration
+		sets         int // one to begin with, one to end
+	}{{0, 0, 2}, {time.Minute, 0, 2}, {time.Second, 0, 0}, {time.Second, 500 * time.Millisecond, 2}, {0, -1, 0}} {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		c, _ := gin.CreateTestContext(w)
+		server := &http.Server{ReadTimeout: tc.server, ReadHeaderTimeout: time.Second}
+		c.Request = post(`{}`).WithContext(context.WithValue(t.Context(), http.ServerContextKey, server))
+		if _, err := binding.JSON[any](c, binding.Options{ReadTimeout: tc.ours}); err != nil {
+			t.Error(err)
+		}
+		if len(w.set) != tc.sets || tc.sets > 0 && (w.set[0].IsZero() || !w.set[1].IsZero()) {
+			t.Errorf("server %v, ours %v: deadlines %v", tc.server, tc.ours, w.set)
+		}
 	}
 }
 
@@ -126,13 +135,13 @@ func TestATighterReadTimeoutOfTheServerHolds(t *testing.T) {
 // handler works, or cut the next request of the connection.
 func TestTheReadTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	const timeout = 500 * time.Millisecond
+	const timeout = 2 * time.Second
 	server := serve(t, func(c *gin.Context) {
 		if _, err := binding.JSON[any](c, binding.Options{ReadTimeout: timeout}); err != nil {
 			binding.Abort(c, err)
 			return
 		}
-		late, cancel := context.WithTimeout(c.Request.Context(), 2*timeout)
+		late, cancel := context.WithTimeout(c.Request.Context(), timeout+timeout/10)
 		defer cancel()
 		<-late.Done()
 		if c.Request.Context().Err() != nil {

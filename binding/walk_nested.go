@@ -154,7 +154,8 @@ func (w *walker) key(tried reflect.Value, name []byte) {
 	if err != nil {
 		return
 	}
-	w.text = append(doc, ":true}"...)
+	doc = append(doc, ":true}"...)
+	w.text = doc
 	before := tried.Elem().Len()
 	if err := jsonv2.Unmarshal(w.text, tried.Interface()); err != nil {
 		w.addAt(Issue{Code: codeValue}, name)
