@@ -57,14 +57,14 @@ func (c *Client) verdict(failure *Error) audit.Verdict {
 	}
 }
 
-// reports says that a refusal is only to be reported. A client that cannot be used,
-// a hook that panics and a text that is no URL stop a request in any mode.
+// reports says that a refusal is only to be reported. A client that cannot be used, a
+// hook that panics, a text that is no URL and a forced tunnel end a request in any mode.
 func (c *Client) reports(e *Error) bool {
 	if c == nil || c.rules == nil || !c.rules.ReportOnly {
 		return false
 	}
 	switch e.Rule {
-	case ruleClosed, rulePanic, ruleSyntax:
+	case ruleClosed, rulePanic, ruleSyntax, ruleUpgrade:
 		return false
 	default:
 		return e.Kind == kindBlocked || e.Kind == kindRedirect

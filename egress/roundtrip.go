@@ -47,6 +47,7 @@ type exchange struct {
 	crossed bool
 	strip   bool
 	sent    bool
+	upgrade bool // asked for, in what was sent
 
 	reported atomic.Bool     // in report-only mode: something was refused in word
 	ctx      context.Context //nolint:containedctx // the exchange's own, ended by the watch
@@ -132,7 +133,7 @@ func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 	if x.strip {
 		out.Header = x.c.rules.redirectHeader(x.req.Header, x.crossed)
 	}
-	x.sent = true
+	x.sent, x.upgrade = true, out.Header.Get("Upgrade") != ""
 	resp, err := x.c.transport.RoundTrip(out)
 	if err != nil {
 		failure := x.failure(err)
@@ -174,15 +175,16 @@ func (x *exchange) answer(resp *http.Response) *Error {
 	resp.Request = x.req
 	x.c.watch.answered(x)
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		if x.req.Header.Get("Upgrade") == "" {
+		if !x.upgrade {
 			return blocked(ruleUpgrade, x.target.name)
 		}
 		x.c.watch.remove(x) // a tunnel now: no answer any more, and the caller's own
 		return nil
 	}
 	if x.follows && redirects(resp) {
-		if _, rule := textURL(resp.Header.Get("Location")); rule != "" { // net/http would quote it in its error
-			return &Error{Kind: kindRedirect, Rule: rule, Host: x.target.name}
+		_, rule := textURL(resp.Header.Get("Location")) // net/http would quote it in its error
+		if refused := (&Error{Kind: kindRedirect, Rule: rule, Host: x.target.name}); rule != "" && !x.c.reports(refused) {
+			return refused
 		}
 	}
 	limit := x.c.rules.MaxBody

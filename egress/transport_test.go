@@ -316,6 +316,27 @@ func TestAnUpgradeThatWasAskedForIsATunnel(t *testing.T) {
 	eventually(t, server.none, "the tunnel is left open")
 }
 
+// The request that is sent on to another origin has lost its Upgrade, so that origin
+// cannot turn its answer into a tunnel without budgets.
+func TestAnUpgradeIsNotHandedOnByARedirect(t *testing.T) {
+	t.Parallel()
+	server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+	})
+	first := httptest.NewServer(http.RedirectHandler("http://other.example:443/", http.StatusFound))
+	t.Cleanup(first.Close)
+	client := newClient(t, egress.Policy{Resolver: everywhere{}})
+	egress.SetDialer(client, byPort{80: first.Listener.Addr().String(), 443: server.address}.dial)
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://name.example/", http.NoBody)
+	req.Header.Set("Upgrade", "echo")
+	req.Header.Set("Connection", "Upgrade")
+	_, err := client.HTTP().Do(req)
+	if e := failure(t, err); e.Rule != "unrequested_upgrade" {
+		t.Error(e.Detail())
+	}
+	eventually(t, server.none, "the connection is left open")
+}
+
 // byPort is an internet whose ports are servers.
 type byPort map[uint16]string
 
