@@ -33,7 +33,10 @@ func check(policies []Policy) error {
 			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, errors.Join(faults...)))
 		}
 	}
-	if len(policies) > maxCharges {
+	switch {
+	case len(policies) == 0:
+		errs = append(errs, &Error{"policies", "are none"})
+	case len(policies) > maxCharges:
 		errs = append(errs, &Error{"policies", "are more than 8"})
 	}
 	return errors.Join(errs...)

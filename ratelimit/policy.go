@@ -2,8 +2,6 @@ package ratelimit
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"hash/maphash"
 	"net/http"
 	"strconv"
@@ -155,11 +153,8 @@ type defaults struct {
 	reportOnly bool
 }
 
-// compile checks p and makes it ready.
-func (l *Limiter) compile(p *Policy) (*policy, error) {
-	if errs := p.faults(); errs != nil {
-		return nil, errors.Join(errs...)
-	}
+// compile makes p, which has no faults, ready.
+func (l *Limiter) compile(p *Policy) *policy {
 	c := &policy{Policy: *p, source: *p, unit: unitCoarse}
 	if c.Name == "" {
 		c.Name = derivedName(p)
@@ -177,7 +172,7 @@ func (l *Limiter) compile(p *Policy) (*policy, error) {
 	c.header = policyHeader(c.Name, p.Limit, p.Window)
 	c.quoted = `"` + c.Name + `";r=`
 	c.args = c.rule.args()
-	return c, nil
+	return c
 }
 
 // The units of logs, as the letter that tells them apart in a key.
@@ -197,28 +192,14 @@ func (l *Limiter) group(name string, window time.Duration, unit byte) uint64 {
 
 // compileAll makes the policies of one middleware ready.
 func (l *Limiter) compileAll(policies []Policy) ([]*policy, error) {
-	var errs []error
-	compiled := make([]*policy, 0, len(policies))
-	seen := map[string]bool{}
+	if err := check(policies); err != nil {
+		return nil, err
+	}
+	compiled := make([]*policy, len(policies))
 	for i := range policies {
-		c, err := l.compile(&policies[i])
-		if err != nil {
-			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, err))
-			continue
-		}
-		if seen[c.Name] {
-			errs = append(errs, fmt.Errorf("policy %d: %w", i+1, &Error{"Policy.Name", "is that of another policy beside it"}))
-		}
-		seen[c.Name] = true
-		compiled = append(compiled, c)
+		compiled[i] = l.compile(&policies[i])
 	}
-	switch {
-	case len(policies) == 0:
-		errs = append(errs, &Error{"policies", "are none"})
-	case len(policies) > maxCharges:
-		errs = append(errs, &Error{"policies", "are more than 8"})
-	}
-	return compiled, errors.Join(errs...)
+	return compiled, nil
 }
 
 // derivedName names a policy after what it limits: the same on every replica.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -373,6 +374,32 @@ func TestAStreamedAnswerGetsNoLateHeaders(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("RateLimit") == "" || len(resp.Trailer) > 0 {
 			t.Errorf("got %d %v", resp.StatusCode, resp.Header)
+		}
+	}
+}
+
+func TestCheckReportsWhatUseWouldPanicFor(t *testing.T) {
+	t.Parallel()
+	good := ratelimit.PerMinute(5, ratelimit.ByIP())
+	other := ratelimit.PerMinute(6, ratelimit.ByIP())
+	for _, tc := range []struct {
+		name     string
+		policies []ratelimit.Policy
+		want     string // part of the error, "" for none
+	}{
+		{"one that is right", []ratelimit.Policy{good}, ""},
+		{"two that differ", []ratelimit.Policy{good, other}, ""},
+		{"the same twice", []ratelimit.Policy{good, good}, "Policy.Name"},
+		{"one without anything", []ratelimit.Policy{good, {}}, "policy 2"},
+		{"nine", slices.Repeat([]ratelimit.Policy{good}, 9), "more than 8"},
+	} {
+		err := tc.policies[0].Check(tc.policies[1:]...)
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v", tc.name, err)
+		}
+		var typed *ratelimit.Error
+		if err != nil && !errors.As(err, &typed) {
+			t.Errorf("%s: %v holds no typed error", tc.name, err)
 		}
 	}
 }

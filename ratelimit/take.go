@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"time"
 )
@@ -219,10 +220,10 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 	slot := &l.recent[spread%uint64(len(l.recent))]
 	p := slot.Load()
 	if p == nil || !p.is(q) {
-		var err error
-		if p, err = l.compile(q); err != nil {
-			return nil, err
+		if faults := q.faults(); faults != nil {
+			return nil, errors.Join(faults...)
 		}
+		p = l.compile(q)
 		slot.Store(p)
 	}
 	if len(c.More) != len(p.Key.parts)-1 {
