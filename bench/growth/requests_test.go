@@ -94,7 +94,7 @@ func BenchmarkPayload(b *testing.B) {
 			c.Status(http.StatusNoContent)
 		},
 	}
-	for _, items := range []int{0, 6, 60, 600, 6000} {
+	for _, items := range []int{0, 6, 60, 600, 8400} {
 		body := payload.Document(items)
 		for name, handler := range read {
 			r := gin.New()

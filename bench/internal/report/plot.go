@@ -9,7 +9,7 @@ import (
 // The drawing's size and the room for axes.
 const (
 	width, height             = 640.0, 320.0
-	left, right, top, beneath = 70.0, 150.0, 36.0, 44.0
+	left, right, top, beneath = 70.0, 140.0, 36.0, 44.0
 )
 
 var colours = []string{"#0969da", "#cf222e", "#1a7f37", "#8250df"}
@@ -43,8 +43,7 @@ func plot(c curve, variants []string, all map[string][]point) string {
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", px(p.x), py(p.y), colour)
 		}
 		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.TrimSpace(line.String()), colour)
-		last := all[v][len(all[v])-1]
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", px(last.x)+8, py(last.y)+4, colour, v)
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", width-right+24, top+12+18*float64(i), colour, v)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
