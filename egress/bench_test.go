@@ -68,9 +68,10 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// bare is what a program without any guard would use.
+// bare is what a program without any guard would use: the standard library's own
+// client, in a pool of its own.
 func bare() *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	return &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 }
 
 func BenchmarkKeepAlive(b *testing.B) {
