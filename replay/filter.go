@@ -4,16 +4,18 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"sync"
 
 	"github.com/bits-and-blooms/bloom/v3"
 )
 
 const (
-	shards = 64
+	shardBits = 4
+	shards    = 1 << shardBits
 	// small is the capacity with which a shard of unknown size starts. A window
 	// that is hardly used then costs some 50 KiB.
-	small = 128
+	small = 512
 )
 
 // sizing says how the filters of a store grow.
@@ -41,15 +43,14 @@ func newSizing(capacity int, rate float64) *sizing {
 // link returns the size of the n-th filter of a shard's chain, which follows one
 // of the given capacity. It doubles, or makes room at once for as many ids as a
 // shard of a busy window had lately. The rates of all links together stay below
-// the rate asked for, however long the chain grows: the squares' reciprocals add
-// up to π²/6.
-func (s *sizing) link(shard, n int, before, lately uint) (bits, hashes, capacity uint) {
+// the rate asked for, however long the chain grows.
+func (s *sizing) link(shard, n int, before, lately uint) (size, hashes, capacity uint) {
 	capacity = s.first[shard]
 	if n > 0 {
 		capacity = max(2*before, lately)
 	}
-	bits, hashes = bloom.EstimateParameters(capacity, s.rate*6/(math.Pi*math.Pi)/float64((n+1)*(n+1)))
-	return bits, hashes, capacity
+	size, hashes = bloom.EstimateParameters(capacity, s.rate*share(n))
+	return size, hashes, capacity
 }
 
 // chain is one shard of one window: Bloom filters of growing size, of which only
@@ -110,18 +111,30 @@ func (c *chain) has(key []byte) bool {
 
 // mixer gives ids a place nobody outside the process can compute: Bloom filters
 // hash with fixed seeds, and clients choose the ids of their proofs.
-type mixer struct{ a, b maphash.Seed }
+type mixer struct{ seed maphash.Seed }
 
-func newMixer() mixer { return mixer{maphash.MakeSeed(), maphash.MakeSeed()} }
+func newMixer() mixer { return mixer{maphash.MakeSeed()} }
 
-// mix returns 128 bits for a place in a shard, and the shard.
-func (m mixer) mix(id *[16]byte) (a, b uint64, shard int) {
-	a, b = maphash.Bytes(m.a, id[:]), maphash.Bytes(m.b, id[:])
-	return a, b, int(b % shards)
+// mix returns a fingerprint of id and its shard.
+func (m mixer) mix(id *[16]byte) (fp uint64, shard int) {
+	fp = maphash.Bytes(m.seed, id[:])
+	return fp, int(fp >> (64 - shardBits))
 }
 
-func key(a, b uint64) (k [16]byte) {
-	binary.LittleEndian.PutUint64(k[:8], a)
-	binary.LittleEndian.PutUint64(k[8:], b)
+// key is all of id, blinded with its fingerprint.
+func key(id *[16]byte, fp uint64) (k [16]byte) {
+	binary.LittleEndian.PutUint64(k[:8], binary.LittleEndian.Uint64(id[:8])^fp)
+	binary.LittleEndian.PutUint64(k[8:], binary.LittleEndian.Uint64(id[8:])^bits.RotateLeft64(fp, 32))
 	return k
+}
+
+// share is the part of the rate that the n-th link may use up. The first one gets
+// nearly all of it, so that a window whose size was right costs what a single
+// filter does. The others share the rest: the squares' reciprocals add up to π²/6.
+func share(n int) float64 {
+	const first = 0.95
+	if n == 0 {
+		return first
+	}
+	return (1 - first) * 6 / (math.Pi * math.Pi) / float64(n*n)
 }

@@ -132,11 +132,11 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 	if w == nil {
 		return false, err
 	}
-	a, b, shard := l.mix(&id)
+	fp, shard := l.mix(&id)
 	if w.tables != nil {
-		return w.tables[shard].use(a, func(bytes int64) error { return l.take(w, bytes) })
+		return w.tables[shard].use(fp, func(bytes int64) error { return l.take(w, bytes) })
 	}
-	k := key(a, b)
+	k := key(&id, fp)
 	return w.chains[shard].use(k[:], func(n int, before uint) (*bloom.BloomFilter, uint, error) {
 		return l.grow(w, shard, n, before)
 	})
@@ -163,8 +163,8 @@ func (l *local) seen(id [16]byte, until time.Time) bool {
 	if w == nil {
 		return false
 	}
-	a, _, shard := l.mix(&id)
-	return w.tables[shard].seen(a)
+	fp, shard := l.mix(&id)
+	return w.tables[shard].seen(fp)
 }
 
 func (s *localState) find(i int64) *window {

@@ -354,7 +354,7 @@ func TestAnEmptyWindowCostsLittle(t *testing.T) {
 	for h := range 25 {
 		accepts(t, store, storetest.ID(), time.Now().Add(time.Duration(h)*time.Hour))
 	}
-	if n := replay.Bytes(store); n > 64<<10 {
+	if n := replay.Bytes(store); n > 128<<10 {
 		t.Errorf("25 windows of one token take %d bytes of filters", n)
 	}
 }
