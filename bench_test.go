@@ -82,7 +82,7 @@ func BenchmarkSuite(b *testing.B) {
 }
 
 // The gate of the hot path: what a warm request allocates over bare gin.
-func TestAWarmRequestAllocatesLittleOverBareGin(t *testing.T) {
+func TestAWarmRequestAllocatesLittleOverBareGin(t *testing.T) { //nolint:paralleltest // counts allocations
 	measure := func(guarded bool) float64 {
 		r, token := benchEngine(t, guarded)
 		req, w := request(token), &writer{header: http.Header{}}

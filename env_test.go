@@ -46,7 +46,7 @@ func panicOf(f func()) (text string) {
 	return ""
 }
 
-func TestDefaultWithNothingSetNamesWhatIsMissing(t *testing.T) {
+func TestDefaultWithNothingSetNamesWhatIsMissing(t *testing.T) { //nolint:paralleltest // sets the environment
 	setenv(t, nil)
 	text := panicOf(func() { ginsec.Default() })
 	for _, part := range []string{"GINSEC_ISSUER is not set", "GINSEC_AUDIENCE is not set", "GINSEC_ISSUER=https://id.example GINSEC_AUDIENCE=my-api"} {
@@ -113,7 +113,7 @@ func TestFromEnvNamesEveryMistakeAndNoValue(t *testing.T) {
 	}
 }
 
-func TestDefaultGuardsAnEngine(t *testing.T) {
+func TestDefaultGuardsAnEngine(t *testing.T) { //nolint:paralleltest // sets the environment
 	setenv(t, map[string]string{"GINSEC_ISSUER": "https://127.0.0.1:1", "GINSEC_AUDIENCE": "api", "GINSEC_PUBLIC": "GET /healthz"})
 	r := gin.New()
 	r.Use(ginsec.Default())
@@ -123,7 +123,7 @@ func TestDefaultGuardsAnEngine(t *testing.T) {
 	wantStatus(t, "a private route", ginsectest.Do(r, http.MethodGet, "/private", "", ""), http.StatusUnauthorized)
 }
 
-func TestARealRedisFromAFileIsUsedAndClosed(t *testing.T) {
+func TestARealRedisFromAFileIsUsedAndClosed(t *testing.T) { //nolint:paralleltest // sets the environment
 	server := testserver.Redis(t)
 	file := filepath.Join(t.TempDir(), "url")
 	if err := os.WriteFile(file, []byte("redis://"+server.Addr+"\n"), 0o600); err != nil {

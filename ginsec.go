@@ -145,6 +145,6 @@ func (m *maker) warn() {
 		local = append(local, "one-time ids")
 	}
 	if len(local) > 0 {
-		slog.Default().Warn("ginsec: " + strings.Join(local, " and ") + " are kept per process; configure Redis when there are several replicas")
+		slog.Default().Warn("ginsec: state is kept per process; configure Redis when there are several replicas", "state", strings.Join(local, " and "))
 	}
 }

@@ -134,7 +134,7 @@ func TestAHandlerThatServesRequestsInProcessOpensNoGate(t *testing.T) {
 	}
 }
 
-func TestMistakesInLimitsAreErrorsAndNothingIsLeftBehind(t *testing.T) {
+func TestMistakesInLimitsAreErrorsAndNothingIsLeftBehind(t *testing.T) { //nolint:paralleltest // counts goroutines
 	iss := issuer(t)
 	baseline := runtime.NumGoroutine()
 	for name, change := range map[string]func(*ginsec.Config){
@@ -211,7 +211,7 @@ func TestEveryControlReportsToTheOneSink(t *testing.T) {
 	r := gin.New()
 	r.Use(s.Middleware())
 	r.POST("/", ginsec.Once(), func(c *gin.Context) {
-		_, err := egress.From(c.Request.Context()).HTTP().Get("http://127.0.0.1/") //nolint:bodyclose // refused
+		_, err := egress.From(c.Request.Context()).HTTP().Get("http://127.0.0.1/")
 		if err == nil {
 			t.Error("the inside was reached")
 		}
@@ -356,11 +356,11 @@ func logged(f func()) string {
 	return out.String()
 }
 
-func TestTheOperatorIsWarnedOnce(t *testing.T) {
+func TestTheOperatorIsWarnedOnce(t *testing.T) { //nolint:paralleltest // replaces the default logger
 	iss := issuer(t)
 	var s *ginsec.Suite
 	text := logged(func() { s = newSuite(t, configFor(iss)) })
-	if !strings.Contains(text, "limits and one-time ids are kept per process") {
+	if !strings.Contains(text, "limits and one-time ids") {
 		t.Errorf("a suite without Redis says %q", text)
 	}
 	cfg := configFor(iss)

@@ -112,7 +112,7 @@ func ExampleClaims() {
 	defer iss.Close()
 	v := verifierOf(configFor(iss))
 	defer v.Close()
-	p, err := v.Verify(context.Background(), tokenFor(iss, map[string]any{"employee": 9007199254740993, "Employee": 1}))
+	p, err := v.Verify(context.Background(), tokenFor(iss, map[string]any{"employee": int64(9007199254740993), "Employee": 1}))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func importing(name, want string, address func(w *world) string) attack {
 		if strings.Contains(a.body, secretInside) {
 			return fmt.Sprintf("%d leaked", a.status), err
 		}
-		return fmt.Sprint(a.status), err
+		return strconv.Itoa(a.status), err
 	}}
 }
 

@@ -19,6 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	gin.SetMode(gin.ReleaseMode)
 	os.Exit(m.Run())
 }
 
@@ -36,6 +37,7 @@ func start(t *testing.T) *world {
 }
 
 func TestEveryAttackComesOutAsExpected(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	var table bytes.Buffer
 	if !w.prove(t.Context(), &table) {
@@ -48,6 +50,7 @@ func TestEveryAttackComesOutAsExpected(t *testing.T) {
 
 // A proof that cannot fail proves nothing: the naive handler must differ.
 func TestTheTableTellsAnUnguardedAPIApart(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.guarded = w.naive
 	if w.prove(t.Context(), io.Discard) {
@@ -56,12 +59,13 @@ func TestTheTableTellsAnUnguardedAPIApart(t *testing.T) {
 }
 
 func TestEveryRouteOfTheExampleIsGuarded(t *testing.T) {
+	t.Parallel()
 	w := start(t)
-	gin.SetMode(gin.ReleaseMode)
 	ginsectest.RequireGuarded(t, api(w.suite, nil))
 }
 
 func TestThePrintedLinesWork(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	var sheet strings.Builder
 	if err := w.cheatSheet(&sheet); err != nil {
@@ -108,6 +112,7 @@ func get(t *testing.T, method, url string, edit func(*http.Request)) (*http.Resp
 }
 
 func TestThePageRunsAttacksAndStreamsDecisions(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	as := func(*http.Request) {}
 	resp, body := get(t, http.MethodGet, w.guarded.base+"/", as)
@@ -134,6 +139,7 @@ func TestThePageRunsAttacksAndStreamsDecisions(t *testing.T) {
 }
 
 func TestThePageIsForThisMachineOnly(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	for name, edit := range map[string]func(*http.Request){
 		"a name that was made to point here": func(r *http.Request) { r.Host = "evil.example:80" },

@@ -16,12 +16,15 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/gin-gonic/gin"
 )
 
 func main() {
 	prove := flag.Bool("prove", false, "fire every attack at a guarded and a naive API and exit 0 if all came out as expected")
 	addr := flag.String("addr", "127.0.0.1:8080", "loopback address to serve on")
 	flag.Parse()
+	gin.SetMode(gin.ReleaseMode)
 	if *prove {
 		*addr = "127.0.0.1:0"
 	}

@@ -23,7 +23,7 @@ func naive(db *gorm.DB) http.Handler {
 	n := &naiveApp{db: db, hits: map[string]int{}}
 	r.GET("/healthz", func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	for _, route := range []string{"/login", "/password-reset"} {
-		r.POST(route, n.limit(5, (*gin.Context).ClientIP), n.login) //nolint:forbidigo // the mistake on show
+		r.POST(route, n.limit(5, (*gin.Context).ClientIP), n.login)
 	}
 	api := r.Group("/", n.user)
 	api.GET("/search", n.limit(20, func(c *gin.Context) string { return c.GetHeader("X-Request-Id") }), n.list)
@@ -138,7 +138,7 @@ func (n *naiveApp) fetch(c *gin.Context) {
 		c.JSON(http.StatusBadRequest, gin.H{"error": err.Error()})
 		return
 	}
-	resp, err := http.Get(in.URL) //nolint:gosec,noctx // the mistake on show
+	resp, err := http.Get(in.URL) //nolint:noctx // the mistake on show
 	if err != nil {
 		c.JSON(http.StatusBadGateway, gin.H{"error": err.Error()})
 		return

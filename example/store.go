@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -25,10 +26,10 @@ type Document struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// openStore opens PostgreSQL when a DSN is given, else an SQLite database that
+// openStore opens PostgreSQL when a DSN is given, else an SQLite database of its own that
 // lives as long as the process.
 func openStore(dsn, name string) (*gorm.DB, error) {
-	dialector := sqlite.Open("file:" + name + "?mode=memory&cache=shared&_pragma=foreign_keys(1)")
+	dialector := sqlite.Open("file:" + name + rand.Text() + "?mode=memory&cache=shared&_pragma=foreign_keys(1)")
 	if dsn != "" {
 		dialector = postgres.Open(dsn)
 	}

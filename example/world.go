@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/redis/rueidis"
 
 	"github.com/ginsec/ginsec"
@@ -40,7 +39,6 @@ type world struct {
 
 // newWorld starts everything; addr is where the guarded API listens.
 func newWorld(ctx context.Context, addr string) (_ *world, err error) {
-	gin.SetMode(gin.ReleaseMode)
 	w := &world{events: newEvents(), client: &http.Client{Timeout: 20 * time.Second}}
 	defer func() {
 		if err != nil {

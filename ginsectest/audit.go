@@ -131,11 +131,11 @@ func handlers(tb testing.TB, engine *gin.Engine, field string) gin.HandlersChain
 }
 
 func read(chain reflect.Value) gin.HandlersChain {
-	return *(*gin.HandlersChain)(unsafe.Pointer(chain.UnsafeAddr())) //nolint:gosec // read-only; see chainsOf
+	return *(*gin.HandlersChain)(unsafe.Pointer(chain.UnsafeAddr())) // read only; see chainsOf
 }
 
 // setFullPath gives a test context the route it stands for, as the router would.
 func setFullPath(c *gin.Context, path string) {
 	field := reflect.ValueOf(c).Elem().FieldByName("fullPath")
-	*(*string)(unsafe.Pointer(field.UnsafeAddr())) = path //nolint:gosec // the context is ours; see chainsOf
+	*(*string)(unsafe.Pointer(field.UnsafeAddr())) = path // the context is ours; see chainsOf
 }

@@ -1,6 +1,7 @@
 package ginsectest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +10,7 @@ import (
 // Do serves one request in process and returns the answer. A non-empty token is
 // sent as a Bearer token, a non-empty body as JSON.
 func Do(h http.Handler, method, target, token, body string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
