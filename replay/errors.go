@@ -27,6 +27,7 @@ var (
 	errNoPrincipal = errors.New("replay: nobody is authenticated")
 	errClosed      = errors.New("replay: the store is closed")
 	errFull        = errors.New("replay: the store has reached its MaxBytes")
+	errForgot      = errors.New("replay: this process could not remember all it has accepted")
 	errOpen        = errors.New("replay: not tried, the store failed moments ago")
 	errAnswer      = errors.New("replay: the server's answer makes no sense")
 	errReplicas    = errors.New("replay: too few replicas confirmed the write in time")

@@ -66,17 +66,18 @@ func ExampleLocal() {
 	if err != nil {
 		panic(err)
 	}
+	const skew = 5 * time.Second // how far the issuer's clock may be ahead of this one
 	guard, err := replay.New(replay.Config{
 		Store: store,
 		// What was used before this process started is not known: refuse what is older.
-		RejectIssuedBefore: time.Now().Add(-time.Hour),
+		RejectIssuedBefore: time.Now().Add(skew + time.Second),
 	})
 	if err != nil {
 		panic(err)
 	}
 	defer guard.Close()
 
-	old := replay.Token{ID: "1", IssuedAt: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	old := replay.Token{ID: "1", IssuedAt: time.Now().Add(-time.Second), NotAfter: time.Now().Add(time.Hour)}
 	fmt.Println(guard.Consume(context.Background(), old))
 	// Output: replay: issued before this process kept ids
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -21,13 +23,16 @@ type fronted struct {
 	known   *local
 	timeout time.Duration
 	breaker *breaker
+	forgot  *atomic.Int64 // the last window of which an accepted id is not known
 }
 
 func newFronted(remote Store, w windows, timeout time.Duration) *fronted {
-	return &fronted{
+	f := &fronted{
 		remote: remote, known: newExact(w, knownBytes, systemClock()),
-		timeout: timeout, breaker: &breaker{start: time.Now()},
+		timeout: timeout, breaker: &breaker{start: time.Now()}, forgot: &atomic.Int64{},
 	}
+	f.forgot.Store(math.MinInt64)
+	return f
 }
 
 // within returns the same store under another deadline.
@@ -59,14 +64,44 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 	// Another use of the same id may have been decided here alone meanwhile, when
 	// its own call failed: whoever comes first here has it.
 	first, err := f.known.Use(ctx, id, until)
+	if err != nil {
+		f.forget(until)
+		// Between the try and the mark, memory may have come back and another use
+		// been decided here alone; after the mark none is.
+		first, err = f.known.Use(ctx, id, until)
+	}
 	return first || err != nil, nil
 }
 
+// alone decides without the store, from what this process has accepted. It cannot
+// do so where it did not remember all of that.
+func (f *fronted) alone(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
+	if !f.forgetful(until) {
+		fresh, err = f.known.Use(ctx, id, until)
+	}
+	if f.forgetful(until) {
+		return false, unavailable(errForgot)
+	}
+	return fresh, err
+}
+
+// forget notes that an accepted id of this window is not known. One number for all
+// windows errs on the safe side.
+func (f *fronted) forget(until time.Time) {
+	i := f.known.index(until)
+	for last := f.forgot.Load(); i > last && !f.forgot.CompareAndSwap(last, i); {
+		last = f.forgot.Load()
+	}
+}
+
+func (f *fronted) forgetful(until time.Time) bool { return f.known.index(until) <= f.forgot.Load() }
+
 // judge tells the breaker how the store does. A client that went away says nothing
-// about the store, and an answer is an answer, even an error.
+// about the store, and an answer is an answer, even an error: an open breaker would
+// hide which one it was.
 func (f *fronted) judge(ctx context.Context, err error) {
 	switch _, answered := rueidis.IsRedisErr(err); {
-	case err == nil || answered:
+	case err == nil || answered || errors.Is(err, ErrNoBloom) || errors.Is(err, errReplicas):
 		f.breaker.succeeded()
 	case ctx.Err() == nil:
 		f.breaker.failed()

@@ -15,7 +15,7 @@ import (
 type Guard struct {
 	cfg      Config
 	store    Store
-	fallback *local // what decides when store cannot; nil to refuse
+	fallback *fronted // what decides when store cannot; nil to refuse
 }
 
 // New makes a guard. It does no network I/O. All mistakes in cfg are reported at
@@ -43,7 +43,7 @@ func New(cfg Config) (*Guard, error) {
 	}
 	g.store = front
 	if cfg.OnStoreFailure == LocalFallback {
-		g.fallback = front.known
+		g.fallback = front
 	}
 	return g, nil
 }
@@ -166,10 +166,10 @@ func (g *Guard) undecided(ctx context.Context, id [16]byte, until time.Time, err
 		return failed(reasonNoBloom, err)
 	case ctx.Err() != nil:
 		return failed(reasonCanceled, err)
-	case g.fallback == nil:
+	case g.fallback == nil, errors.Is(err, errReplicas): // the store is there, and its promise is not
 		return failed(reasonUnavailable, err)
 	}
-	fresh, full := g.fallback.Use(ctx, id, until)
+	fresh, full := g.fallback.alone(ctx, id, until)
 	switch {
 	case full != nil:
 		return failed(reasonUnavailable, errors.Join(err, full))

@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,11 @@ const (
 	defaultRate     = 1e-9
 	defaultMaxBytes = 1 << 30
 	maxCapacity     = 1 << 30
-	// remembered is how many dropped windows are known by their number.
+	// remembered is how many dropped windows are known by their number; of those
+	// before, only the highest is.
 	remembered = 64
+	// windowBytes is what a window takes before it has an id.
+	windowBytes = 1 << 10
 	// neighbours on either side tell a new window how busy it may get.
 	neighbours = 2
 )
@@ -62,6 +66,7 @@ type local struct {
 type localState struct {
 	live   []*window // by their index
 	gone   []int64   // the windows dropped last
+	floor  int64     // the highest window dropped before those
 	closed bool
 }
 
@@ -123,7 +128,7 @@ func newLocal(cfg LocalConfig, clock clock) (*local, error) {
 // newExact makes a store of exact tables.
 func newExact(w windows, maxBytes int64, clock clock) *local {
 	l := &local{windows: w, mixer: newMixer(), clock: clock, maxBytes: maxBytes}
-	l.state.Store(&localState{})
+	l.state.Store(&localState{floor: math.MinInt64})
 	return l
 }
 
@@ -198,17 +203,20 @@ func (l *local) find(i int64) (*window, error) {
 		return nil, unavailable(errClosed)
 	case left > maxAhead:
 		return nil, ErrLifetime
-	case left <= 0, slices.Contains(state.gone, i):
+	case left <= 0, i <= state.floor, slices.Contains(state.gone, i):
 		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
 	}
 	w := l.newWindow(i, l.mono()+left+pad)
+	if err := l.take(w, windowBytes); err != nil {
+		return nil, err
+	}
 	at, _ := state.search(i)
 	for _, other := range state.live[max(0, at-neighbours):min(at+neighbours, len(state.live))] {
 		ids, _ := other.size()
 		w.lately = max(w.lately, ids/shards)
 	}
 	live := slices.Insert(slices.Clone(state.live), at, w)
-	l.state.Store(&localState{live: live, gone: state.gone})
+	l.state.Store(&localState{live: live, gone: state.gone, floor: state.floor})
 	l.arm(live)
 	return w, nil
 }
@@ -263,7 +271,8 @@ func (l *local) arm(live []*window) {
 // sweep drops the windows that nobody needs. A window goes only when both clocks
 // say that its time is over: a wall clock that was wrong when it was made or is
 // wrong now does not make ids usable again. Should both have been deceived, a
-// dropped window is still known by its number and never comes back.
+// dropped window is still known by its number, or lies below the floor, and never
+// comes back.
 func (l *local) sweep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -272,7 +281,7 @@ func (l *local) sweep() {
 		return
 	}
 	mono, wall := l.mono(), l.wall()
-	next := &localState{gone: state.gone}
+	next := &localState{gone: state.gone, floor: state.floor}
 	for _, w := range state.live {
 		if mono < w.deadline || wall.Before(l.end(w.index)) {
 			next.live = append(next.live, w)
@@ -281,7 +290,9 @@ func (l *local) sweep() {
 		next.gone = append(slices.Clone(next.gone), w.index)
 		l.bytes.Add(-w.bytes.Load())
 	}
-	next.gone = next.gone[max(0, len(next.gone)-remembered):]
+	for ; len(next.gone) > remembered; next.gone = next.gone[1:] {
+		next.floor = max(next.floor, next.gone[0])
+	}
 	l.state.Store(next)
 	l.arm(next.live)
 }

@@ -34,14 +34,17 @@ func (g *Guard) EveryRequest() gin.HandlerFunc { return g.principal }
 // expiry of a webhook, a nonce or a link. The function must have verified what it
 // returns; its expiry must come from signed data alone (a nonce needs a signed
 // timestamp), never from the current time. An error refuses the request like a
-// replay.
+// replay. By panics when id is nil.
 func (g *Guard) By(id func(*gin.Context) (Token, error)) gin.HandlerFunc {
+	if id == nil {
+		panic("replay: By needs a function")
+	}
 	return func(c *gin.Context) {
 		if probe.Met(c, "replay") {
 			return
 		}
-		start := time.Now()
 		t, err := id(c)
+		start := time.Now() // not before: the function may take its time
 		if err != nil {
 			d := g.deny(reasonRefused, ErrNoID)
 			d.cause = err

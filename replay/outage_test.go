@@ -349,9 +349,11 @@ func TestAMissingModuleIsNeverAnAcceptance(t *testing.T) {
 		sink := &events{}
 		store := must(t)(replay.RedisBloom(redisClient(t, server.Addr), replay.RedisConfig{Timeout: patient}))
 		g := newGuard(t, replay.Config{Store: store, OnStoreFailure: policy, Audit: sink})
-		err := g.Consume(t.Context(), token())
-		if !errors.Is(err, replay.ErrNoBloom) || !errors.Is(err, replay.ErrUnavailable) {
-			t.Errorf("policy %d: %v", policy, err)
+		for i := range 20 { // more than open a breaker, which would hide the reason
+			err := g.Consume(t.Context(), token())
+			if !errors.Is(err, replay.ErrNoBloom) || !errors.Is(err, replay.ErrUnavailable) {
+				t.Errorf("policy %d, use %d: %v", policy, i, err)
+			}
 		}
 		r, handled := engine(principal(), g.SingleUse())
 		if w := post(r); w.Code != http.StatusServiceUnavailable || handled.Load() != 0 {

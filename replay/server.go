@@ -2,10 +2,12 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -19,17 +21,46 @@ type server struct {
 	replicas int64
 	log      *slog.Logger
 	looked   *sync.Once
-	work     *sync.WaitGroup
-	ctx      context.Context //nolint:containedctx // ends what runs in the background
-	cancel   context.CancelFunc
+	patience time.Duration // of the look at the server's settings
+	*background
+}
+
+// background is what runs beside the uses, until it is stopped.
+type background struct {
+	mu     sync.Mutex // between starting and stopping
+	work   sync.WaitGroup
+	ctx    context.Context //nolint:containedctx // ends what runs in the background
+	cancel context.CancelFunc
+}
+
+func newBackground() *background {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &background{ctx: ctx, cancel: cancel}
+}
+
+// start runs f beside its caller and reports true, or false after stop.
+func (b *background) start(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ctx.Err() != nil {
+		return false
+	}
+	b.work.Go(f)
+	return true
+}
+
+func (b *background) stop() {
+	b.mu.Lock()
+	b.cancel()
+	b.mu.Unlock()
+	b.work.Wait()
 }
 
 func newServer(client rueidis.Client, script string, cfg RedisConfig) server {
-	ctx, cancel := context.WithCancel(context.Background())
 	return server{
 		client: client, script: rueidis.NewLuaScript(script), text: script,
 		replicas: int64(cfg.MinReplicas), log: cfg.Logger,
-		looked: &sync.Once{}, work: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
+		looked: &sync.Once{}, patience: max(time.Second, cfg.Timeout), background: newBackground(),
 	}
 }
 
@@ -38,7 +69,7 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 	if s.ctx.Err() != nil {
 		return false, errClosed
 	}
-	s.looked.Do(func() { s.work.Go(s.look) })
+	s.looked.Do(func() { s.start(s.look) })
 	if s.replicas > 0 {
 		return s.confirmed(ctx, key, args)
 	}
@@ -62,35 +93,66 @@ func yes(reply rueidis.RedisResult) (bool, error) {
 	return false, errAnswer
 }
 
-// confirmed asks on the same connection how many replicas have the write: on
-// another one the answer would be about that connection's writes, that is, none.
+// confirmed is [server.write] within ctx: the client may wait for a connection
+// without looking at it. What comes too late counts as used.
 func (s *server) confirmed(ctx context.Context, key string, args []string) (fresh bool, err error) {
-	wait := int64(1)
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = max(1, time.Until(deadline).Milliseconds()*4/5)
+	type answer struct {
+		fresh bool
+		err   error
 	}
-	err = s.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		// EVAL carries the script: a server that has lost it costs no second trip.
-		replies := c.DoMulti(ctx,
-			c.B().Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build(),
-			c.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build())
-		var err error
-		if fresh, err = yes(replies[0]); err != nil || !fresh {
+	var written atomic.Bool
+	answered := make(chan answer, 1)
+	if !s.start(func() {
+		fresh, err := s.write(ctx, key, args, &written)
+		answered <- answer{fresh, err}
+	}) {
+		return false, errClosed
+	}
+	select {
+	case a := <-answered:
+		return a.fresh, a.err
+	case <-ctx.Done():
+		if written.Load() {
+			return false, errReplicas
+		}
+		return false, ctx.Err()
+	}
+}
+
+// write asks on the connection of the write how many replicas have it: on another
+// one the answer would be about that connection's writes, that is, none. Once the
+// id is recorded, whatever else happens is a confirmation that is missing.
+func (s *server) write(ctx context.Context, key string, args []string, written *atomic.Bool) (fresh bool, err error) {
+	err = s.client.Dedicated(func(c rueidis.DedicatedClient) (err error) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		// EVAL carries the script: a server that has lost it costs no second try.
+		fresh, err = yes(c.Do(ctx, c.B().Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build()))
+		if err != nil || !fresh {
 			return err
 		}
-		confirmed, err := replies[1].AsInt64()
-		if err == nil && confirmed < s.replicas {
-			err = errReplicas
+		written.Store(true)
+		wait := int64(1)
+		if deadline, ok := ctx.Deadline(); ok {
+			wait = max(1, time.Until(deadline).Milliseconds()*4/5)
 		}
-		return err
+		switch n, err := c.Do(ctx, c.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build()).AsInt64(); {
+		case err != nil:
+			return fmt.Errorf("%w: %w", errReplicas, err)
+		case n < s.replicas:
+			return errReplicas
+		}
+		return nil
 	})
 	return fresh && err == nil, err
 }
 
 // look warns, once and in the background, when the server may evict ids before
-// their time: every key has an expiry, so each policy but noeviction may do it.
+// their time: every key has an expiry, so each policy but noeviction may do it. A
+// command under way may outlive the store's end: Close waits for it.
 func (s *server) look() {
-	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience)
 	defer cancel()
 	for _, node := range s.client.Nodes() {
 		info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
@@ -118,7 +180,6 @@ func field(info, name string) string {
 
 // Close ends the background work. The client stays open: it is the caller's.
 func (s *server) Close() error {
-	s.cancel()
-	s.work.Wait()
+	s.stop()
 	return nil
 }
