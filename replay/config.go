@@ -14,7 +14,9 @@ const (
 	Deny Failure = iota
 	// LocalFallback lets this process decide alone from what it has accepted
 	// itself: during an outage an id passes at most once per instance, and an id
-	// this process has ever accepted stays refused. It never applies to [ErrNoBloom].
+	// this process has accepted stays refused. Where it could not remember all of
+	// them (256 MiB), it refuses. It never applies to [ErrNoBloom], nor to replicas
+	// that do not confirm (RedisConfig.MinReplicas).
 	LocalFallback
 )
 
@@ -58,7 +60,9 @@ type Config struct {
 	ReportOnly bool
 
 	// Store keeps the ids; the guard closes it. Nil means [Local] with its
-	// defaults: with several instances, each then accepts an id once.
+	// defaults: with several instances, each then accepts an id once. Two guards on
+	// one Store share its ids: in one chain the second would refuse what the first
+	// has just used up.
 	Store Store
 
 	// Timeout bounds one decision of a store that is not in this process. Default

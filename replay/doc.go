@@ -1,6 +1,7 @@
 // Package replay accepts an id once: a one-time token, a signed webhook, a nonce,
 // a DPoP proof. Whatever the number of goroutines and instances that present the
-// same id at the same moment, exactly one of them wins.
+// same id at the same moment, at most one of them wins: exactly one, unless an answer
+// is lost on its way.
 //
 //	store, err := replay.Redis(client, replay.RedisConfig{}) // or Local, RedisBloom
 //	guard, err := replay.New(replay.Config{Store: store})

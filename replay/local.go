@@ -39,13 +39,14 @@ type LocalConfig struct {
 	// Default 1e-9; 1e-12 to 0.01.
 	FalsePositiveRate float64
 
-	// MaxBytes bounds the memory of all filters. When it is reached no new id is
+	// MaxBytes bounds the memory of all windows and filters. When it is reached no new id is
 	// accepted: the store returns an error. Default 1 GiB, room for some 80
 	// million ids at once; at least 1 MiB.
 	MaxBytes int64
 
 	// Window is the step in which ids are forgotten. It should be about as long as
-	// the tokens live. Default 1 h; whole seconds, 1 s to 31 days.
+	// the tokens live: a window takes 1 KiB by itself, and every new one the time to
+	// copy the list of them. Default 1 h; whole seconds, 1 s to 31 days.
 	Window time.Duration
 }
 

@@ -27,12 +27,13 @@ type RedisConfig struct {
 	FalsePositiveRate float64
 
 	// Logger is told once when the server may throw ids away (maxmemory-policy).
-	// Default slog.Default().
+	// That is looked at on the first use; a look that fails is not repeated. Default
+	// slog.Default().
 	Logger *slog.Logger
 
 	// MinReplicas is how many replicas must confirm a use before it is accepted;
 	// with fewer the use fails. It narrows the window in which a failover forgets
-	// a use, and does not close it. It costs a second command and a connection per
+	// a use, and does not close it. It costs a second round trip and a connection per
 	// concurrent use. Default 0.
 	MinReplicas int
 

@@ -9,11 +9,12 @@ import (
 // use by many goroutines and, when they are shared, many processes.
 type Store interface {
 	// Use records id and reports whether it had not been there. Among any number
-	// of concurrent calls with one id, exactly one reports true. The id is kept at
-	// least until the given time, which must be a function of what the id stands
-	// for and thus the same on every call. An id that can no longer be kept, because
-	// that time has passed, is not fresh. When the store cannot decide it returns an error, and the id counts
-	// as used. Use gives up when ctx ends.
+	// of calls with one id, at most one reports true, and exactly one when none of
+	// them fails. The id is kept at least until the given time, which must be a
+	// function of what the id stands for and thus the same on every call. An id that
+	// can no longer be kept, because that time has passed, is not fresh. When the
+	// store cannot decide it returns an error, and the id counts as used. Use gives
+	// up when ctx ends.
 	Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error)
 	// Close ends what the store runs in the background. It may be called again.
 	Close() error
