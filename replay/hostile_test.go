@@ -213,6 +213,9 @@ func TestAWindowDroppedLongAgoNeverComesBack(t *testing.T) {
 		if !accepts(t, store, storetest.ID(), noon.Add(time.Hour*3)) {
 			t.Errorf("window %v: a first use in a window that was never there was refused", window)
 		}
+		if accepts(t, store, id, until) {
+			t.Errorf("window %v: accepted again after a new window", window)
+		}
 	}
 }
 
