@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/internal/testserver"
 	"github.com/ginsec/ginsec/ratelimit"
 )
 
@@ -95,7 +96,7 @@ func TestAWarmRequestAllocatesLittleOverBareGin(t *testing.T) { //nolint:paralle
 		})
 	}
 	bare, full := measure(false), measure(true)
-	if full-bare > 6 {
+	if full-bare > 6 && !testserver.Race {
 		t.Errorf("a warm request allocates %.0f over bare gin, want at most 6", full-bare)
 	}
 	t.Logf("bare %.0f, guarded %.0f", bare, full)
