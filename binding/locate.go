@@ -70,9 +70,17 @@ func locate(v reflect.Value, rest string, path []byte, in Source) ([]byte, refle
 
 // longestKey finds the key of m that rest, "[key]…", begins with.
 func longestKey(m reflect.Value, rest string) (key reflect.Value, text string) {
-	for _, k := range m.MapKeys() {
-		t := keyText(k)
-		if strings.HasPrefix(rest, "["+t+"]") && (!key.IsValid() || len(t) > len(text)) {
+	plainText := m.Type().Key().Kind() == reflect.String && m.Type().Key().NumMethod() == 0
+	for entry := m.MapRange(); entry.Next(); {
+		k := entry.Key()
+		var t string
+		if plainText {
+			t = k.String()
+		} else {
+			t = keyText(k)
+		}
+		end := len(t) + 1
+		if end < len(rest) && rest[0] == '[' && rest[1:end] == t && rest[end] == ']' && (!key.IsValid() || len(t) > len(text)) {
 			key, text = k, t
 		}
 	}

@@ -182,6 +182,10 @@ func (r *ruler) structure(v reflect.Value, path []byte) {
 		return
 	}
 	for _, f := range failed {
+		if len(r.issues) >= r.s.MaxIssues {
+			r.truncated = true // locating what nobody will read costs
+			break
+		}
 		r.add(r.issue(reflect.Indirect(v), path, f))
 	}
 }

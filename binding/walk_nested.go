@@ -206,6 +206,9 @@ func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
 		if elem != nil && elem.Kind != plan.Raw && bytes.IndexByte(name, 0) >= 0 {
 			w.addAt(Issue{Code: codeCharacter}, name)
 		}
+		if elem != nil && elem != plan.Undecoded() && len(name) > plan.MaxKey {
+			w.addAt(Issue{Code: codeStringLen}, name)
+		}
 		w.once(seen, name)
 		if keys != nil {
 			w.key(tried, name)

@@ -62,6 +62,11 @@ type Field struct {
 	Lower    bool
 }
 
+// MaxKey is how long a name of a declared map may be, in bytes. The validator
+// writes the names on the way to a value into each failed rule, so a long one
+// above a list with rules would be copied for every element.
+const MaxKey = 256
+
 // Undecoded is the plan of what is inside raw JSON.
 func Undecoded() *Node { return undecoded }
 

@@ -214,7 +214,8 @@ func (s *scanner) name(first, nulls bool) ([]byte, bool) {
 
 func (s *scanner) entries(elem *plan.Node, null bool) bool {
 	for first := true; s.peek() != '}'; first = false {
-		if _, ok := s.name(first, elem == nil); !ok || !s.value(elem, null, false) {
+		name, ok := s.name(first, elem == nil)
+		if !ok || elem != nil && len(name) > plan.MaxKey || !s.value(elem, null, false) {
 			return false
 		}
 	}
