@@ -13,9 +13,9 @@ import (
 // authenticates, with one step of counting:
 //
 //  1. Before inner, a request that is already known to be over a limit is refused
-//     with 429, without charging anything and without leaving the process: with
-//     [Memory] that is known exactly, with [Redis] as far as it has refused the
-//     same key a moment ago. Only policies count whose key needs no identity:
+//     with 429, without charging anything: with [Memory] that is known exactly, with
+//     [Redis] as far as this replica has been refused the same key, which it asks
+//     about once more a second, at most. Only policies count whose key needs no identity:
 //     [ByIP], [ByAPIKey], [ByRoute], [Global] and what is joined of them. Their
 //     Cost, Plan and Skip are called before inner, all others after it.
 //  2. inner runs. It must not call c.Next.
@@ -80,7 +80,14 @@ func (g *gate) knownToFit(d *batch) bool {
 	if len(d.items) == 0 {
 		return true
 	}
-	g.l.store.known(d.items)
+	out := g.l.store.known(d.c.Request.Context(), g.l.timeout, d.items)
+	if out.err != nil {
+		g.l.refuseUnavailable(d, out.err)
+		return false
+	}
+	if out.lost != nil {
+		g.l.record(d, audit.Error, reasonStore, 0, out.lost)
+	}
 	for i := range d.items {
 		if d.items[i].denies() {
 			g.l.refuse(d, !g.l.remote)

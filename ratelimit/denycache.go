@@ -38,22 +38,26 @@ func (d *denyCache) init() {
 
 func (d *denyCache) shard(hash uint64) *deniedShard { return &d.shards[hash>>60] }
 
-// look reports whether the item is still refused, and fills in its verdict then.
-// A smaller cost or a higher limit may fit earlier.
-func (d *denyCache) look(it *item, now int64) bool {
+// look reports whether the item is still refused, and fills in its verdict then,
+// or whether it was and may still be. A smaller cost or a higher limit may fit
+// earlier.
+func (d *denyCache) look(it *item, now int64) (refused, stale bool) {
 	s := d.shard(it.hash)
 	s.mu.Lock()
 	k, ok := s.keys[it.hash]
-	if ok && k.fresh <= now {
+	if ok && k.until <= now {
 		delete(s.keys, it.hash)
 		ok = false
 	}
 	s.mu.Unlock()
 	if !ok || it.rule.limit > k.limit || it.cost < k.cost {
-		return false
+		return false, false
+	}
+	if k.fresh <= now {
+		return false, true
 	}
 	it.verdict = verdict{wait: time.Duration(k.until - now)}
-	return true
+	return true, false
 }
 
 // note remembers a refusal.

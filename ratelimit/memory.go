@@ -106,7 +106,9 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 	return ok
 }
 
-func (m *memory) known(items []item) { m.take(context.Background(), 0, items, true) }
+func (m *memory) known(ctx context.Context, within time.Duration, items []item) outcome {
+	return m.take(ctx, within, items, true)
+}
 
 // judge fills in the item's verdict and returns the slot of its key, or -1. The
 // shard is locked.

@@ -191,3 +191,35 @@ func TestTheOperatorIsToldOnceThatRedisIsGivenUp(t *testing.T) {
 		t.Errorf("told %d times that Redis is given up: %v", told, sink.summary())
 	}
 }
+
+func TestAroundDuringAnOutageDoesWhatThePoliciesSay(t *testing.T) {
+	t.Parallel()
+	for failure, want := range map[ratelimit.Failure][2]int{
+		"deny":  {http.StatusServiceUnavailable, 0},
+		"allow": {http.StatusUnauthorized, 20},
+		"local": {http.StatusTooManyRequests, 3},
+	} {
+		t.Run(string(failure), func(t *testing.T) {
+			t.Parallel()
+			server := testserver.Redis(t)
+			l := newLimiter(t, ratelimit.Config{Store: redisStore(t, redisClient(t, server.Addr))})
+			p := policy(t, "client: 3/1h by ip")
+			p.OnStoreFailure = failure
+			verified := 0
+			r := gin.New()
+			r.Use(l.Around(func(c *gin.Context) { verified++; authenticate(c) }, p))
+			r.GET("/", ok)
+			server.Freeze()
+			defer server.Thaw()
+			get(r, "/", from("192.0.2.9:1")) // gives Redis up
+			verified = 0
+			last := 0
+			for range 20 {
+				last = get(r, "/", as("bad")).Code
+			}
+			if last != want[0] || verified != want[1] {
+				t.Errorf("%d of 20 bad tokens verified, the last one answered with %d; want %d, %d", verified, last, want[1], want[0])
+			}
+		})
+	}
+}

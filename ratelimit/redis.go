@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,22 +90,36 @@ func (r *redis) Close() error {
 	return nil
 }
 
-// known asks the refusals remembered, and this process's own logs while they are
-// in use.
-func (r *redis) known(items []item) {
+// known asks the refusals remembered. Redis is asked about those that last but
+// were heard of too long ago, else a flood would pass once a second; while it is
+// away each policy does what it says. A key never refused here makes no trip.
+func (r *redis) known(ctx context.Context, within time.Duration, items []item) outcome {
 	now := r.local.now()
+	var room [2 * maxCharges]int
+	doubtful := room[:0]
 	for i := range items {
 		it := &items[i]
-		if r.denied.look(it, now) {
+		refused, stale := r.denied.look(it, now)
+		if refused {
 			continue
 		}
 		it.fits()
-		if it.policy.OnStoreFailure == failLocal && r.breakerOf(it.name).open.Load() {
-			here := [1]item{*it}
-			r.local.known(here[:])
-			it.verdict, it.unknown = here[0].verdict, false
+		if stale || r.breakerOf(it.name).open.Load() {
+			doubtful = append(doubtful, i)
 		}
 	}
+	if len(doubtful) == 0 || slices.ContainsFunc(items, func(it item) bool { return it.denies() }) {
+		return outcome{ok: true}
+	}
+	asked := make([]item, 0, len(doubtful))
+	for _, i := range doubtful {
+		asked = append(asked, items[i])
+	}
+	out := r.take(ctx, within, asked, true)
+	for n, i := range doubtful {
+		items[i].verdict, items[i].unknown = asked[n].verdict, asked[n].unknown
+	}
+	return out
 }
 
 func (r *redis) take(ctx context.Context, within time.Duration, items []item, dry bool) outcome {
@@ -136,7 +151,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 func (r *redis) refusedBefore(items []item, now int64) bool {
 	refused, known := false, uint32(0)
 	for i := range items {
-		if r.denied.look(&items[i], now) {
+		if is, _ := r.denied.look(&items[i], now); is {
 			known |= 1 << i
 			refused = refused || !items[i].soft
 		}

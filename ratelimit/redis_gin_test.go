@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,4 +101,56 @@ func TestAPolicyThatOnlyReportsHoldsNobodyInRedis(t *testing.T) {
 	if n := passes(r, 10, "/"); n != 4 {
 		t.Errorf("%d passed, want 4", n)
 	}
+}
+
+// Every replica learns of a lockout once, and then does not forget it while it lasts.
+func TestAroundInFrontOfRedisRemembersWhomItHasRefused(t *testing.T) {
+	t.Parallel()
+	l, _ := redisLimiter(t)
+	var verified atomic.Int64
+	p := policy(t, "client: 5/1h by ip")
+	p.CountIf, p.Lockout = ratelimit.Failures, time.Hour
+	r := gin.New()
+	r.Use(l.Around(func(c *gin.Context) { verified.Add(1); authenticate(c) }, p))
+	r.GET("/", ok)
+	for range 8 {
+		get(r, "/", as("bad"))
+	}
+	for range 2 {
+		verified.Store(0)
+		<-time.After(1100 * time.Millisecond)
+		together(50, 1, func() bool { return get(r, "/", as("bad")).Code == http.StatusTooManyRequests })
+		if n := verified.Load(); n > 0 {
+			t.Errorf("a second later %d of 50 bad tokens of a locked out address were verified", n)
+		}
+	}
+	w := get(r, "/", as("alice"))
+	wantStatus(t, w, http.StatusTooManyRequests)
+	if wait, _ := strconv.Atoi(w.Header().Get("Retry-After")); wait < 3500 {
+		t.Errorf("Retry-After is %d", wait)
+	}
+	if err := l.Reset(t.Context(), charge(p, "192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
+}
+
+// What another replica has given back lets the next one pass that asks.
+func TestAroundInFrontOfRedisForgetsWhatIsOver(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	build := func() *ratelimit.Limiter {
+		return newLimiter(t, ratelimit.Config{Store: redisStore(t, redisClient(t, server.Addr)), Timeout: 5 * time.Second})
+	}
+	l, other := build(), build()
+	p := policy(t, "client: 1/1h by ip")
+	r := gin.New()
+	r.Use(l.Around(authenticate, p))
+	r.GET("/", ok)
+	wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
+	wantStatus(t, get(r, "/", as("alice")), http.StatusTooManyRequests)
+	if err := other.Reset(t.Context(), charge(p, "192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, aWhile, "the other replica's reset", func() bool { return get(r, "/", as("alice")).Code == http.StatusOK })
 }

@@ -21,9 +21,9 @@ type Store interface {
 	prefix() string
 	// take judges all items and charges all of them or none; dry, it only judges.
 	take(ctx context.Context, within time.Duration, items []item, dry bool) outcome
-	// known judges as far as that is possible without leaving the process. Items
-	// it knows nothing about fit.
-	known(items []item)
+	// known judges what it has cause to think over the limit. Items it knows nothing
+	// about fit, without leaving the process. Nothing is charged.
+	known(ctx context.Context, within time.Duration, items []item) outcome
 	// refund takes back the items' costs where they were charged.
 	refund(ctx context.Context, within time.Duration, items []item)
 	reset(ctx context.Context, within time.Duration, items []item) error
