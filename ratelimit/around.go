@@ -22,7 +22,7 @@ import (
 //  3. When inner did not abort, all policies are charged in one step, and the
 //     request is refused with 429 when one is over. When it did abort, only the
 //     policies of step 1 are charged, and nothing is written: a flood of bad
-//     tokens uses up the limit of its address.
+//     tokens uses up the limit of its address. When it panics they are charged, too.
 //
 // A policy by user or tenant does not apply to a request that has no principal
 // after inner, such as one on a public route; the others limit it. Where
@@ -64,7 +64,7 @@ func (g *gate) surround(d *batch) bool {
 		return false
 	}
 	d.visit.gates = append(d.visit.gates, g)
-	g.inner(d.c)
+	g.runInner(d)
 	d.asked = false
 	if d.c.IsAborted() {
 		g.chargeAborted(d)
@@ -73,6 +73,19 @@ func (g *gate) surround(d *batch) bool {
 	anonymous := d.principal() == nil
 	late := func(p *policy) bool { return !p.early && (!anonymous || !p.personal) }
 	return g.resolve(d, late) && g.charge(d)
+}
+
+// runInner charges a request whose inner panics as one that it refused, whatever
+// CountIf says: there is no status yet.
+func (g *gate) runInner(d *batch) {
+	returned := false
+	defer func() {
+		if !returned {
+			g.chargeRefused(d)
+		}
+	}()
+	g.inner(d.c)
+	returned = true
 }
 
 // knownToFit refuses what is known to be over a limit.
@@ -108,6 +121,10 @@ func (g *gate) chargeAborted(d *batch) {
 		}
 	}
 	d.items = kept
+	g.chargeRefused(d)
+}
+
+func (g *gate) chargeRefused(d *batch) {
 	if len(d.items) == 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -101,5 +102,44 @@ func TestAroundLocksOutWhoKeepsSendingBadTokens(t *testing.T) {
 				wantStatus(t, get(r, "/", as("alice")), http.StatusOK)
 			})
 		})
+	}
+}
+
+func TestAroundChargesARequestWhoseAuthenticationPanics(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	p := policy(t, "client: 5/1h by ip")
+	p.CountIf = ratelimit.Failures
+	r := gin.New()
+	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))
+	r.Use(l.Around(func(*gin.Context) { panic("a token that the verifier cannot bear") }, p))
+	r.GET("/", ok)
+	if n := passes(r, 20, "/"); n != 5 {
+		t.Errorf("%d requests reached an authentication that panics, want 5", n)
+	}
+	if n := passes(r, 20, "/", from("192.0.2.2:1")); n != 5 {
+		t.Errorf("%d requests of another address, want 5", n)
+	}
+}
+
+func TestAroundDoesNotCountRefusalsThatCountIfDoesNot(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	p := policy(t, "client: 3/1h by ip")
+	p.CountIf = func(status int) bool { return status == http.StatusUnauthorized }
+	r := gin.New()
+	r.Use(l.Around(func(c *gin.Context) {
+		if c.GetHeader("Authorization") == "" {
+			c.AbortWithStatus(http.StatusBadRequest)
+			return
+		}
+		authenticate(c)
+	}, p))
+	r.GET("/", ok)
+	if n := passes(r, 20, "/"); n != 20 {
+		t.Errorf("%d of 20 refusals that do not count passed", n)
+	}
+	if n := passes(r, 20, "/", as("bad")); n != 3 {
+		t.Errorf("%d bad tokens, want 3", n)
 	}
 }
