@@ -122,7 +122,16 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 			A binding.File `form:"a" file:"max=big"`
 		}](), "file tag it cannot mean"},
 		"a pointer nobody can set": {binding.Check[struct{ *level1 }](), "which nobody can set"},
-		"an option out of range":   {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
+		"a strict tag on an embedded struct": {binding.Check[struct {
+			level1 `strict:"readonly"`
+		}](), "level1 has a strict tag, but only its fields are members"},
+		"a strict tag on one embedded by option": {binding.Check[struct {
+			In level1 `json:",embed" strict:"required"`
+		}](), "In has a strict tag"},
+		"a strict tag on embedded parameters": {binding.Check[struct {
+			page2 `strict:"required"`
+		}](), "page2 has a strict tag, but only its fields are parameters"},
+		"an option out of range": {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
 	} {
 		switch {
 		case tc.want == "" && tc.err != nil:

@@ -96,6 +96,9 @@ func (b *paramBuilder) embedded(sf reflect.StructField, inner reflect.Type, at [
 	if slices.Contains(b.path, inner) || len(b.path) > 8 {
 		return // a type that embeds itself adds no names
 	}
+	if sf.Tag.Get("strict") != "" {
+		b.fault(strings.Join(names, "."), "has a strict tag, but only its fields are parameters: tag the fields inside")
+	}
 	if sf.Type.Kind() == reflect.Pointer && !sf.IsExported() {
 		return // nothing can be stored there
 	}

@@ -170,13 +170,17 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 			b.fault(at.typ, sf.Name, errors.New("matches names that differ from its own: remove case:ignore"))
 		}
 	}
-	if sf.Anonymous && !c.tagged && Indirect(sf.Type).Kind() == reflect.Struct {
+	embeds = embeds || sf.Anonymous && !c.tagged && Indirect(sf.Type).Kind() == reflect.Struct
+	if embeds {
+		if sf.Tag.Get("strict") != "" {
+			b.fault(at.typ, sf.Name, errors.New("has a strict tag, but only its fields are members: tag the fields inside"))
+		}
 		return c, true, true
 	}
 	if err := Strict(sf, &c.Field); err != nil {
 		b.fault(at.typ, sf.Name, err)
 	}
-	return c, embeds, true
+	return c, false, true
 }
 
 // Strict reads our own tag into f.
