@@ -89,3 +89,20 @@ func TestADeadNodeOfAClusterLeavesTheOthersInUse(t *testing.T) {
 	took = until(t, aWhile, "the whole cluster again", func() bool { _, down := state(); return down == 0 })
 	t.Logf("the whole cluster in use after %v", took)
 }
+
+func TestOverSeveralSlotsARefusalDueToWhatWasGivenBackIsForgotten(t *testing.T) {
+	t.Parallel()
+	_, client := cluster(t)
+	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, client), Timeout: 5 * time.Second, OnStoreFailure: "deny"})
+	user, tenant := policy(t, "u: 1/1h by user"), policy(t, "t: 3/1h by tenant")
+	for i := range 40 {
+		u, of := charge(user, fmt.Sprint("u", i)), charge(tenant, fmt.Sprint("t", i))
+		if _, err := l.Take(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		together(30, 1, func() bool { r, _ := l.Take(t.Context(), of, u); return r.Allowed })
+		if r, err := l.Take(t.Context(), of); err != nil || !r.Allowed {
+			t.Fatalf("a tenant with nothing used is refused for %v (%v)", r.RetryAfter, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,24 @@ type denyCache struct {
 type deniedShard struct {
 	mu   sync.Mutex
 	keys map[uint64]denied
-	_    [48]byte
+	// drops counts what was given back, by hash: a refusal that was on its way then
+	// is not remembered.
+	drops [64]atomic.Uint32
+}
+
+// dropsOf is the counter of a key, to be read before a call is made.
+func (d *denyCache) dropsOf(hash uint64) *atomic.Uint32 {
+	return &d.shard(hash).drops[hash>>54%64]
+}
+
+// drops are the counters of a call's items.
+type drops [2 * maxCharges]uint32
+
+func (d *denyCache) before(items []item) (seen drops) {
+	for i := range items {
+		seen[i] = d.dropsOf(items[i].hash).Load()
+	}
+	return seen
 }
 
 type denied struct {
@@ -60,8 +78,9 @@ func (d *denyCache) look(it *item, now int64) (refused, stale bool) {
 	return true, false
 }
 
-// note remembers a refusal.
-func (d *denyCache) note(it *item, before int64) {
+// note remembers a refusal, unless units of its key were given back since the
+// counter was seen: it may be due to them.
+func (d *denyCache) note(it *item, before int64, seen uint32) {
 	if it.wait <= 0 {
 		return
 	}
@@ -69,6 +88,9 @@ func (d *denyCache) note(it *item, before int64) {
 	s := d.shard(it.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if d.dropsOf(it.hash).Load() != seen {
+		return
+	}
 	if len(s.keys) >= deniedPerShard {
 		for hash, k := range s.keys {
 			if k.fresh <= before {
@@ -86,9 +108,11 @@ func (d *denyCache) note(it *item, before int64) {
 	s.keys[it.hash] = k
 }
 
+// drop forgets the refusals of a key of which something has been given back.
 func (d *denyCache) drop(hash uint64) {
 	s := d.shard(hash)
 	s.mu.Lock()
+	d.dropsOf(hash).Add(1)
 	delete(s.keys, hash)
 	s.mu.Unlock()
 }

@@ -133,6 +133,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	if !r.available(items) {
 		return r.instead(ctx, items, dry, errGivenUp)
 	}
+	seen := r.denied.before(items)
 	if err := r.ask(r.deadline(ctx, within), items, dry); err != nil {
 		return r.instead(ctx, items, dry, err)
 	}
@@ -141,7 +142,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 		it := &items[i]
 		out.ok = out.ok && (it.ok || it.soft)
 		if !it.ok || it.lock && it.cost > 0 {
-			r.denied.note(it, before)
+			r.denied.note(it, before, seen[i])
 		}
 	}
 	return out
@@ -211,7 +212,6 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 		case it.local:
 			r.local.refund(ctx, 0, items[i:i+1])
 		default:
-			r.denied.drop(it.hash)
 			there = append(there, *it)
 		}
 	}
@@ -221,11 +221,17 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 	_ = r.giveBack(r.deadline(ctx, within), there) // if it fails, the units leave with their window
 }
 
-func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {
-	_ = r.local.reset(ctx, 0, items)
+// forget drops the refusals remembered of items, after units of them were given
+// back: until then Redis may refuse once more.
+func (r *redis) forget(items []item) {
 	for i := range items {
 		r.denied.drop(items[i].hash)
 	}
+}
+
+func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {
+	_ = r.local.reset(ctx, 0, items)
+	defer r.forget(items)
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmds := make(rueidis.Commands, 0, len(items))

@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -153,4 +154,42 @@ func TestAroundInFrontOfRedisForgetsWhatIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, aWhile, "the other replica's reset", func() bool { return get(r, "/", as("alice")).Code == http.StatusOK })
+}
+
+// Requests under way are charged, and others are refused because of them. When
+// they have been given back, nothing of that is left.
+func TestARefusalDueToWhatWasGivenBackIsForgotten(t *testing.T) {
+	t.Parallel()
+	l, _ := redisLimiter(t)
+	p := policy(t, "p: 3/1h by ip")
+	p.CountIf = ratelimit.Failures
+	r := gin.New()
+	r.GET("/", l.Use(p), ok)
+	for i := range 100 {
+		client := from(fmt.Sprintf("10.0.0.%d:1", i))
+		together(12, 2, func() bool { return get(r, "/", client).Code == http.StatusOK })
+		w := get(r, "/", client)
+		if w.Code != http.StatusOK {
+			t.Fatalf("a client without a failure is refused for %s seconds", w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+// The same in one thread: the refusal is remembered first, then its cause is gone.
+func TestARefundForgetsTheRefusalsItCaused(t *testing.T) {
+	t.Parallel()
+	l, _ := redisLimiter(t)
+	p := charge(policy(t, "p: 1/1h by user"), "k")
+	for range 3 {
+		first, err := l.Take(t.Context(), p)
+		if err != nil || !first.Allowed {
+			t.Fatal(first, err)
+		}
+		if second, err := l.Take(t.Context(), p); err != nil || second.Allowed {
+			t.Fatal(second, err)
+		}
+		if err := l.Refund(t.Context(), &first, p); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

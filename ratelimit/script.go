@@ -222,7 +222,9 @@ func (r *redis) giveBack(ctx context.Context, items []item) error {
 	for _, k := range calls {
 		k.giveBack()
 	}
-	return r.run(ctx, calls)
+	err := r.run(ctx, calls)
+	r.forget(items)
+	return err
 }
 
 // group appends calls with the items of one slot each; without a cluster one with
