@@ -133,7 +133,8 @@ type Issuer struct {
 type JWKSConfig struct {
 	_ [0]func()
 
-	// Refresh is how often a key set is fetched, ±10 %. The default is 10 min. The
+	// Refresh is how often a key set is fetched, ±10 %. The default is 10 min,
+	// the least 1 s. The
 	// answer's Cache-Control: max-age replaces it, within 1 min and 1 h.
 	Refresh time.Duration
 

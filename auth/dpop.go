@@ -43,7 +43,7 @@ type DPoP struct {
 
 	// NonceKey, at least 32 random bytes that all replicas share, makes clients put
 	// a nonce of this server into their proofs, so that none can be made in
-	// advance. The default asks for none.
+	// advance. The default, nil, asks for none; an empty key is an error.
 	NonceKey []byte
 }
 
@@ -75,7 +75,7 @@ func (f *faults) proofs(cfg *Config) {
 		}
 	}
 	f.positive("DPoP.Window", &d.Window, 30*time.Second, 5*time.Minute)
-	if n := len(d.NonceKey); n > 0 && n < 32 {
+	if d.NonceKey != nil && len(d.NonceKey) < 32 { // an empty secret is a mistake, not a choice
 		f.add("DPoP.NonceKey", "is shorter than 32 bytes")
 	}
 }

@@ -55,6 +55,7 @@ func recordOf(ctx context.Context, sink audit.Sink, route, subject string, refus
 // recordKeys tells of a fetch that failed, or of an issuer that publishes its
 // private keys: nobody's request, but the operator's business.
 func (v *Verifier) recordKeys(reason Reason, err error, start time.Time) {
+	defer func() { _ = recover() }() // nobody watches this goroutine: a sink must not end the process
 	ctx := context.Background()
 	if audit.Wanted(ctx, v.cfg.Audit, audit.Error) {
 		v.cfg.Audit.Record(ctx, audit.Event{

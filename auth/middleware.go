@@ -145,11 +145,14 @@ func (v *Verifier) published(c *gin.Context) (*verified, bool) {
 // publish makes e's principal that of the request. It joins the one value all
 // controls share, so that it costs one copy of the request at most.
 func (v *Verifier) publish(c *gin.Context, e *verified) {
+	// A request made from another's context inherits its principal: nobody hides it.
+	inherited := e.principal == nil && reqctx.Own(c, publishedKey{}) == nil &&
+		c.Request.Context().Value(publishedKey{}) != nil
 	if other, _ := reqctx.Own(c, publishedKey{}).(*verified); other != nil && other.owner != v {
 		reqctx.Put(c, other.owner, other)
 	}
 	reqctx.Put(c, publishedKey{}, e)
-	if e.principal != nil {
+	if e.principal != nil || inherited {
 		identity.Set(c, e.principal)
 	}
 }

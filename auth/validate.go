@@ -131,6 +131,9 @@ func (f *faults) tokens(cfg *Config) {
 
 func (f *faults) keySets(j *JWKSConfig) {
 	f.positive("JWKS.Refresh", &j.Refresh, 10*time.Minute, 24*time.Hour)
+	if 0 < j.Refresh && j.Refresh < time.Second {
+		f.add("JWKS.Refresh", "is shorter than 1s")
+	}
 	f.positive("JWKS.Cooldown", &j.Cooldown, 10*time.Second, time.Hour)
 	f.duration("JWKS.MaxStale", &j.MaxStale, 2*time.Hour, 7*24*time.Hour)
 	j.MaxStale = max(j.MaxStale, 0)

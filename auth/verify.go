@@ -148,7 +148,7 @@ func (v *Verifier) judge(c *claims, now time.Time) (*issuer, Reason) {
 	switch {
 	case wall >= c.exp+v.leeway:
 		return nil, reasonExpired
-	case c.nbf > wall+v.leeway, c.iat > wall+v.leeway:
+	case c.nbf > wall+v.leeway, c.iat > wall+v.leeway, c.authTime > wall+v.leeway:
 		return nil, reasonNotYetValid
 	case v.age >= 0 && wall >= c.iat+v.age+v.leeway:
 		return nil, reasonTooOld
@@ -206,7 +206,7 @@ func (v *Verifier) keysFor(ctx context.Context, keys *source, h *parsedHeader, w
 func (v *Verifier) accept(c *claims, iss *issuer, set *keySnapshot, confirm confirmation, now time.Time) *verified {
 	p := identity.Principal{
 		Issuer: iss.url, Subject: c.sub, Tenant: c.tenant, ClientID: c.client, TokenID: c.jti,
-		Namespace: iss.namespace, Scopes: c.scopes,
+		Namespace: iss.namespace, Scopes: slices.Clip(c.scopes), // shared: an append must copy
 		IssuedAt: time.UnixMicro(c.iat), ExpiresAt: time.UnixMicro(c.exp), Binding: confirm.kind(),
 	}
 	if c.authTime != 0 {

@@ -57,7 +57,7 @@ func (s *server) addToken(ctx context.Context, token id, until time.Time) error 
 func (s *server) addSubject(ctx context.Context, subject id, before, until time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return raise.Exec(ctx, s.client, []string{s.key("s:", subject)}, []string{strconv.FormatInt(before.UnixMilli(), 10), left(until)}).Error()
+	return raise.Exec(ctx, s.client, []string{s.key("s:", subject)}, []string{strconv.FormatInt(before.Add(time.Millisecond-1).UnixMilli(), 10), left(until)}).Error()
 }
 
 var errValue = errors.New("revoke: a value in Redis is not an instant")

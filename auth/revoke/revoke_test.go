@@ -214,3 +214,19 @@ func ExampleMemory() {
 	fmt.Println(before, after)
 	// Output: false true
 }
+
+func TestRedisLosesNoPartOfAMillisecond(t *testing.T) {
+	t.Parallel()
+	l, err := revoke.Redis(newClient(t, testserver.Redis(t).Addr), revoke.Config{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now().Truncate(time.Millisecond)
+	p := principal("alice", "a1", start.Add(200*time.Microsecond))
+	if err := l.Subject(t.Context(), p.Issuer, "alice", start.Add(500*time.Microsecond)); err != nil {
+		t.Fatal(err)
+	}
+	if revoked, err := l.Revoked(t.Context(), p); err != nil || !revoked {
+		t.Errorf("revoked is %v, %v", revoked, err)
+	}
+}

@@ -1,0 +1,99 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/audit"
+	"github.com/ginsec/ginsec/auth"
+)
+
+func TestAppendedScopesStayWithTheirRequest(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	v := newVerifier(t, configFor(iss))
+	token := mint(t, iss, map[string]any{"scope": "a b c"})
+	for range 2 { // verified, then remembered
+		p, err := v.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Scopes) != 3 || cap(p.Scopes) != 3 {
+			t.Errorf("%d scopes in room for %d", len(p.Scopes), cap(p.Scopes))
+		}
+	}
+}
+
+func TestOptionalSubRequestInheritsNobody(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	v := newVerifier(t, configFor(iss))
+	inner := newEngine(v.Middleware(auth.Optional()))
+	outer := gin.New()
+	outer.GET("/whoami", v.Middleware(), func(c *gin.Context) {
+		inner.ServeHTTP(c.Writer, httptest.NewRequestWithContext(c.Request.Context(), http.MethodGet, "/whoami", nil))
+	})
+	if w := do(outer, "Bearer "+mint(t, iss, nil)); w.Code != 200 || w.Body.String() != "nobody" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Record(context.Context, audit.Event) { panic("a bad sink") }
+
+func TestPanickingSinkDoesNotEndTheProcess(t *testing.T) {
+	t.Parallel()
+	o := &origin{iss: newIssuer(t, "ES256")}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := o.config()
+		cfg.Audit = panicking{}
+		o.fail(http.StatusBadGateway)
+		v, err := auth.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		_ = v.Close()
+	})
+}
+
+func TestEmptyNonceKeyAndRestlessRefreshAreMistakes(t *testing.T) {
+	t.Parallel()
+	for field, change := range map[string]func(*auth.Config){
+		"DPoP.NonceKey": func(c *auth.Config) {
+			c.DPoP = &auth.DPoP{BaseURL: apiURL, Seen: &seen{}, NonceKey: []byte{}}
+		},
+		"JWKS.Refresh": func(c *auth.Config) { c.JWKS.Refresh = time.Second - 1 },
+	} {
+		cfg := configFor(newIssuer(t, "ES256"))
+		change(&cfg)
+		v, err := auth.New(cfg)
+		var fault *auth.ConfigError
+		if !errors.As(err, &fault) || fault.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+		if v != nil {
+			_ = v.Close()
+		}
+	}
+}
+
+func TestLoginInTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	v := newVerifier(t, configFor(iss))
+	for ahead, good := range map[time.Duration]bool{time.Hour: false, 20 * time.Second: true} {
+		_, err := v.Verify(t.Context(), mint(t, iss, map[string]any{"auth_time": time.Now().Add(ahead).Unix()}))
+		if (err == nil) != good {
+			t.Errorf("%v ahead: %v", ahead, err)
+		}
+	}
+}
