@@ -207,3 +207,26 @@ func TestTakeAllocatesNothing(t *testing.T) { //nolint:paralleltest // others wo
 		t.Errorf("%v allocations for a request", n)
 	}
 }
+
+// Lockouts take the room of keys, never that which new clients share in a full store.
+func TestLockoutsInAFullStoreLeaveRoomForNewClients(t *testing.T) {
+	t.Parallel()
+	store, err := ratelimit.Memory(ratelimit.MemoryConfig{MaxKeys: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLimiter(t, ratelimit.Config{Store: store})
+	p := policy(t, "p: 1/1h by ip")
+	p.Lockout = time.Hour
+	r := gin.New()
+	r.GET("/p", l.Use(p), ok)
+	r.GET("/q", l.Use(policy(t, "q: 1000/1h by ip")), ok)
+	for i := range 2000 {
+		client := from(fmt.Sprintf("10.0.%d.%d:1", i/256, i%256))
+		get(r, "/p", client)
+		get(r, "/p", client)
+	}
+	for i := range 100 {
+		wantStatus(t, get(r, "/q", from(fmt.Sprintf("10.9.0.%d:1", i))), http.StatusOK)
+	}
+}

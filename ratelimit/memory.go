@@ -16,7 +16,8 @@ type MemoryConfig struct {
 	// MaxKeys bounds the keys counted at once, all policies together. A key takes
 	// about 90 bytes, and up to 1.1 KB with many events in its window. While all of
 	// them are alive none is forgotten: new keys of a policy share one count of it
-	// per 256th of the store. The default is 100,000.
+	// per 256th of the store, and no more keys are locked out: they are refused only
+	// until their window has passed. The default is 100,000.
 	MaxKeys int
 }
 
@@ -150,8 +151,8 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 		e = &s.entries[slot]
 	} else {
 		s.sweep(now)
-		if it.lock && s.count >= s.limit+overflowRoom {
-			return // a full store locks nobody out: it would lock out everybody new
+		if it.lock && s.count >= s.limit {
+			return // a full store locks out no more keys: the room beyond is for new ones to share
 		}
 		e = s.insert(it.hash, now)
 		e.last = it.stamp
