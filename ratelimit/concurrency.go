@@ -14,7 +14,8 @@ import (
 
 // Concurrency returns middleware that lets at most n requests of a key run at the
 // same time in this process, for handlers that are slow or stream. One more is
-// answered with 429. A slot is freed when the handler returns or panics; a handler
+// answered with 429 and consumes nothing of the limits around it; with
+// Config.ReportOnly it is reported and runs. A slot is freed when the handler returns or panics; a handler
 // should watch its context to notice that the client is gone. A request that has a
 // slot does not take a second one.
 //
@@ -57,18 +58,32 @@ func (s *slots) serve(c *gin.Context) {
 	d := s.gate.begin(c, v)
 	d.appendKey(&s.key)
 	hash := maphash.Bytes(l.seed, d.buf)
-	if !s.enter(hash) {
-		c.Writer.Header()[headerRetry] = []string{"1"}
-		problem.Abort(c, problem.Problem{Status: http.StatusTooManyRequests, Code: reasonConcurrency})
-		l.record(d, audit.Deny, reasonConcurrency, http.StatusTooManyRequests, nil)
+	switch entered := s.enter(hash); {
+	case entered:
+		defer s.leave(hash)
+		l.record(d, audit.Allow, reasonOK, 0, nil)
+	case l.defaults.reportOnly:
+		l.record(d, audit.Report, reasonConcurrency, 0, nil)
+	default:
+		s.refuse(d)
 		s.gate.end(d)
 		return
 	}
-	defer s.leave(hash)
 	v.gates = append(v.gates, &s.gate)
-	l.record(d, audit.Allow, reasonOK, 0, nil)
 	s.gate.end(d)
 	c.Next()
+}
+
+// refuse answers a request that finds no slot. Like any refused one it consumes
+// nothing of the limits around this one.
+func (s *slots) refuse(d *batch) {
+	l, c := s.gate.l, d.c
+	l.giveBack(c.Request.Context(), d.visit)
+	l.writeHeaders(d, nil)
+	d.visit.charged = d.visit.charged[:0]
+	c.Writer.Header()[headerRetry] = []string{"1"}
+	problem.Abort(c, problem.Problem{Status: http.StatusTooManyRequests, Code: reasonConcurrency})
+	l.record(d, audit.Deny, reasonConcurrency, http.StatusTooManyRequests, nil)
 }
 
 func (s *slots) enter(hash uint64) bool {

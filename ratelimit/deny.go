@@ -45,14 +45,7 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	if mayLock {
 		l.lockExceeded(ctx, d)
 	}
-	if v := d.visit; len(v.charged) > 0 {
-		l.store.refund(ctx, l.timeout, v.charged)
-		for i := range v.charged {
-			if it := &v.charged[i]; it.ok {
-				it.remaining += it.cost
-			}
-		}
-	}
+	l.giveBack(ctx, d.visit)
 	p := problem.Problem{Type: typeQuota, Title: titleQuota, Status: http.StatusTooManyRequests, Code: reasonQuota}
 	for i := range d.items {
 		it := &d.items[i]
@@ -73,6 +66,20 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	d.visit.charged = d.visit.charged[:0]
 	problem.Abort(d.c, p)
 	l.record(d, audit.Deny, p.Code, p.Status, nil)
+}
+
+// giveBack returns what all steps of a request have taken that is refused now. The
+// caller empties v.charged once the headers are written.
+func (l *Limiter) giveBack(ctx context.Context, v *visit) {
+	if len(v.charged) == 0 {
+		return
+	}
+	l.store.refund(ctx, l.timeout, v.charged)
+	for i := range v.charged {
+		if it := &v.charged[i]; it.ok {
+			it.remaining += it.cost
+		}
+	}
 }
 
 func (l *Limiter) refuseUnavailable(d *batch, err error) {
