@@ -181,3 +181,14 @@ func ExampleOverride() {
 	// Output:
 	// binding: invalid_payload: unknown_field
 }
+
+func TestStrictJudgesAPointerInAnInterface(t *testing.T) {
+	t.Parallel()
+	got := do(request("application/json", `{"name":"ann","Owner":"x"}`), func(c *gin.Context) error {
+		var obj any = &input{}
+		return c.ShouldBindWith(&obj, compat.Strict(binding.Options{}))
+	})
+	if got != "unknown_field" {
+		t.Error(got)
+	}
+}
