@@ -179,7 +179,9 @@ func ExampleBy_incorrect() {
 	defer lim.Close()
 	byHeader := ratelimit.By(func(c *gin.Context) (string, bool) { return c.GetHeader("X-Forwarded-For"), true }) // wrong
 	r := gin.New()
-	r.GET("/", lim.Use(ratelimit.PerMinute(1, byHeader)), func(c *gin.Context) { c.Status(http.StatusOK) })
+	p := ratelimit.PerMinute(1, byHeader)
+	p.Name = "client"
+	r.GET("/", lim.Use(p), func(c *gin.Context) { c.Status(http.StatusOK) })
 	passed := 0
 	for i := range 100 {
 		req := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -72,7 +72,7 @@ func ByRoute() Key { return Key{[]part{{kind: byRoute}}} }
 func Global() Key { return Key{[]part{{kind: global}}} }
 
 // By counts per string that key returns. Requests for which it returns false
-// share one count. It is called once per request.
+// share one count. It is called once per request. The policy must have a name.
 func By(key func(*gin.Context) (string, bool)) Key { return Key{[]part{{kind: custom, fn: key}}} }
 
 // And returns a key of the parts of k and others together, such as
@@ -165,6 +165,11 @@ func (k Key) String() string {
 		}
 	}
 	return b.String()
+}
+
+// custom reports whether a part of the key is a function.
+func (k Key) custom() bool {
+	return slices.ContainsFunc(k.parts, func(p part) bool { return p.kind == custom })
 }
 
 // early reports whether the key can be told before anybody is authenticated.

@@ -1,10 +1,12 @@
 package ratelimit_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -139,4 +141,27 @@ func TestPrincipalsOfSeveralIssuersCountAlikeInAndOutsideRequests(t *testing.T) 
 		t.Error(res, err)
 	}
 	wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
+}
+
+func TestAPolicyByAFunctionMustHaveAName(t *testing.T) {
+	t.Parallel()
+	byQuery := func(name string) ratelimit.Key {
+		return ratelimit.By(func(c *gin.Context) (string, bool) { return c.Query(name), true })
+	}
+	for name, key := range map[string]ratelimit.Key{"alone": byQuery("a"), "joined": ratelimit.ByIP().And(byQuery("a"))} {
+		err := ratelimit.PerMinute(5, key).Check()
+		var typed *ratelimit.Error
+		if !errors.As(err, &typed) || typed.Field != "Policy.Name" {
+			t.Errorf("%s: without a name: %v", name, err)
+		}
+	}
+	named := func(name string, k ratelimit.Key) ratelimit.Policy {
+		return ratelimit.Policy{Name: name, Limit: 1, Window: time.Hour, Key: k}
+	}
+	l := newLimiter(t, ratelimit.Config{})
+	r := gin.New()
+	r.Use(l.Use(named("mail", byQuery("mail"))))
+	r.GET("/", l.Use(named("order", byQuery("order"))), ok)
+	wantStatus(t, get(r, "/?mail=1&order=2"), http.StatusOK)
+	wantStatus(t, get(r, "/?mail=2&order=1"), http.StatusOK)
 }

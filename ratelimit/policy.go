@@ -17,7 +17,8 @@ type Policy struct {
 	// Name appears in headers and in the body of a refusal and is part of the key
 	// in the store: policies with the same name, window and key count together.
 	// Letters, digits, '-', '_' and '.', at most 128. The default is made of the
-	// other fields, such as "300-1m-ip".
+	// other fields, such as "300-1m-ip"; a policy with a key of By must have one, for
+	// functions cannot be told apart.
 	Name string
 
 	// Limit is how many units fit, 1 to 4,294,967,295.
@@ -88,7 +89,8 @@ func (f Failure) valid() bool {
 	return f == "" || f == failLocal || f == failAllow || f == failDeny
 }
 
-// PerMinute is the policy of n requests a minute per key.
+// PerMinute is the policy of n requests a minute per key. With a key of [By] it
+// needs a Name.
 func PerMinute(n int64, k Key) Policy { return Policy{Limit: n, Window: time.Minute, Key: k} }
 
 // Failures reports whether a status says that the request failed: 400 and above,
@@ -116,6 +118,9 @@ func (p *Policy) faults() []error {
 	bad := func(field, reason string) { errs = append(errs, &Error{"Policy." + field, reason}) }
 	if p.Name != "" && !policyName(p.Name) {
 		bad("Name", "is not made of letters, digits, '-', '_' and '.', or is longer than 128")
+	}
+	if p.Name == "" && p.Key.custom() { // two functions would count together
+		bad("Name", "is missing: a policy with a key of By needs one")
 	}
 	if p.Limit < 1 || p.Limit > maxLimit {
 		bad("Limit", "is not between 1 and 4294967295")
