@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"mime"
 	"net/http"
 	"reflect"
@@ -55,9 +56,9 @@ func fileRuleOf(tag string) (*fileRule, error) {
 		key, value, _ := strings.Cut(strings.TrimSpace(word), "=")
 		n, err := strconv.ParseInt(value, 10, 64)
 		switch {
-		case key == "max" && err == nil && n > 0:
+		case key == "max" && err == nil && n > 0 && n <= most:
 			r.max = n
-		case key == "count" && err == nil && n > 0:
+		case key == "count" && err == nil && n > 0 && n <= math.MaxInt32:
 			r.count = int(n)
 		case key == "types" && value != "":
 			r.types = strings.Fields(strings.ToLower(value))

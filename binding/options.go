@@ -21,7 +21,7 @@ type Options struct {
 	_ [0]func()
 
 	// MaxBytes is the size of a body in bytes, white space and anything after the
-	// value included. Default 1 MiB.
+	// value included. Default 1 MiB; this and the other sizes are at most 1 TiB.
 	MaxBytes int64
 	// MaxDepth is how deep arrays and objects may nest; the outermost is level 1.
 	// Default 32, at most 1000.
@@ -100,7 +100,11 @@ func fill(o Options) *settings {
 	}}
 }
 
-const deepest = 1000
+const (
+	deepest = 1000
+	// most is above any size that is meant, and far from where sums wrap.
+	most = 1 << 40
+)
 
 // fault returns every mistake in o.
 func (o *Options) fault() error {
@@ -122,6 +126,18 @@ func (o *Options) fault() error {
 	} {
 		if limit.value < 0 {
 			errs = append(errs, &TypeError{Field: "Options." + limit.name, Reason: "is negative"})
+		}
+	}
+	for _, size := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxBytes", o.MaxBytes},
+		{"MaxFileBytes", o.MaxFileBytes},
+		{"MaxUploadBytes", o.MaxUploadBytes},
+	} {
+		if size.value > most {
+			errs = append(errs, &TypeError{Field: "Options." + size.name, Reason: "is above 1 TiB"})
 		}
 	}
 	if o.MaxDepth > deepest {
