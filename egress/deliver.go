@@ -31,7 +31,8 @@ type Delivery struct {
 	// Secrets sign the message, in the form "whsec_" and base64 of 24 to 64 bytes. More
 	// than one makes one signature each, for the time of a rotation. Required.
 	Secrets []string
-	// Header holds further headers. Those of the signature cannot be set.
+	// Header holds further headers. Those of the signature cannot be set, and neither
+	// can Connection and Upgrade: a delivery is no tunnel.
 	Header http.Header
 }
 
@@ -113,7 +114,7 @@ func (d *Delivery) request(ctx context.Context, now time.Time) (*http.Request, e
 		return nil, asError(err)
 	}
 	for name, values := range d.Header {
-		if name := textproto.CanonicalMIMEHeaderKey(name); !strings.HasPrefix(name, "Webhook-") {
+		if name := textproto.CanonicalMIMEHeaderKey(name); !strings.HasPrefix(name, "Webhook-") && name != "Connection" && name != "Upgrade" {
 			req.Header[name] = values
 		}
 	}

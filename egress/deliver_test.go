@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -126,6 +127,28 @@ func TestAFailedDeliverySaysWhetherToTryAgain(t *testing.T) {
 			t.Errorf("%s: %+v, %v", tc.name, receipt, err)
 		}
 	}
+}
+
+// A receiver that answers 101 would get a tunnel without budgets, and hold the sender.
+func TestADeliveryIsNeverATunnel(t *testing.T) {
+	t.Parallel()
+	server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+	})
+	for _, report := range []bool{false, true} {
+		client := newClient(t, egress.Policy{Resolver: everywhere{}, ReportOnly: report})
+		egress.SetDialer(client, (&world{server: server.address}).dial)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		receipt, err := client.Deliver(ctx, egress.Delivery{
+			URL: "http://hooks.example/", ID: "1", Secrets: []string{secret},
+			Header: http.Header{"upgrade": {"echo"}, "Connection": {"Upgrade"}},
+		})
+		cancel()
+		if !errors.Is(err, egress.ErrBlocked) || failure(t, err).Rule != "unrequested_upgrade" || receipt.Retry {
+			t.Errorf("%+v, %v", receipt, err)
+		}
+	}
+	eventually(t, server.none, "the connection is left open")
 }
 
 func TestADeliveryThatCannotBeSignedIsNotSent(t *testing.T) {
