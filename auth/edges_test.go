@@ -13,6 +13,7 @@ import (
 
 	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/auth"
+	"github.com/ginsec/ginsec/auth/authtest"
 )
 
 func TestAppendedScopesStayWithTheirRequest(t *testing.T) {
@@ -71,7 +72,10 @@ func TestEmptyNonceKeyAndRestlessRefreshAreMistakes(t *testing.T) {
 		"DPoP.NonceKey": func(c *auth.Config) {
 			c.DPoP = &auth.DPoP{BaseURL: apiURL, Seen: &seen{}, NonceKey: []byte{}}
 		},
-		"JWKS.Refresh": func(c *auth.Config) { c.JWKS.Refresh = time.Second - 1 },
+		"TenantClaim":   func(c *auth.Config) { c.TenantClaim = " org " },
+		"AudienceClaim": func(c *auth.Config) { c.AudienceClaim = " " },
+		"Cache.Entries": func(c *auth.Config) { c.Cache.Entries = 1 << 25 },
+		"JWKS.Refresh":  func(c *auth.Config) { c.JWKS.Refresh = time.Second - 1 },
 	} {
 		cfg := configFor(newIssuer(t, "ES256"))
 		change(&cfg)
@@ -96,4 +100,35 @@ func TestLoginInTheFutureIsRefused(t *testing.T) {
 			t.Errorf("%v ahead: %v", ahead, err)
 		}
 	}
+}
+
+func TestKeyPublishedDuringAFetchIsFetchedAfterTheCooldown(t *testing.T) {
+	t.Parallel()
+	o := &origin{iss: newIssuer(t, "ES256")}
+	synctest.Test(t, func(t *testing.T) {
+		o.set(func(*http.Request) (*http.Response, error) {
+			body := o.iss.JWKS()
+			time.Sleep(time.Second)
+			return reply(http.StatusOK, body), nil
+		})
+		v := newVerifier(t, o.config())
+		defer v.Close()
+		time.Sleep(11 * time.Second)
+		go verify(v, mintWith(t, o.iss, nil, authtest.Token{Header: map[string]any{"kid": "unknown"}}))
+		time.Sleep(500 * time.Millisecond)
+		if _, err := o.iss.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		token := mint(t, o.iss, nil)
+		if got := verify(v, token); got != 401 {
+			t.Errorf("the fetch under way: %d", got)
+		}
+		time.Sleep(12 * time.Second)
+		if got := o.fetches(); got != 3 {
+			t.Errorf("%d fetches", got)
+		}
+		if got := verify(v, token); got != 200 {
+			t.Errorf("after the cooldown: %d", got)
+		}
+	})
 }

@@ -220,34 +220,46 @@ func (s *source) close() {
 
 // missing is called with the snapshot in which a token's key was not found, nil
 // for none. It returns a newer snapshot to look in, or nil and why there is none:
-// no error means that the snapshot is fresh and the key unknown.
-func (s *source) missing(ctx context.Context, seen *keySnapshot) (*keySnapshot, error) {
+// no error means that the snapshot is fresh and the key unknown. It tells whether
+// the newer one's fetch began before the call: it may miss what came since.
+func (s *source) missing(ctx context.Context, seen *keySnapshot) (newer *keySnapshot, joined bool, err error) {
 	if s.static {
-		return nil, nil
+		return nil, false, nil
 	}
 	s.mu.Lock()
-	if newer := s.snapshot.Load(); newer != seen {
+	if newer = s.snapshot.Load(); newer != seen {
 		s.mu.Unlock()
-		return newer, nil
+		return newer, true, nil
 	}
-	if !s.fetching {
+	joined = s.fetching
+	if !joined {
 		switch now := time.Now(); {
 		case s.closed:
 			s.mu.Unlock()
-			return nil, errClosed
+			return nil, false, errClosed
 		case s.failures > 0: // the backoff decides when to ask again
-			err := s.failure
+			err = s.failure
 			s.mu.Unlock()
-			return nil, err
+			return nil, false, err
 		case now.Before(s.cooled): // fetch at the end of the cooldown, without another trigger
 			s.ask(s.cooled)
 			s.mu.Unlock()
-			return nil, nil
+			return nil, false, nil
 		default:
 			s.ask(now)
 		}
 	}
-	return s.await(ctx, seen)
+	newer, err = s.await(ctx, seen)
+	return newer, joined, err
+}
+
+// later asks for a fetch at the end of the cooldown.
+func (s *source) later() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && s.failures == 0 {
+		s.ask(s.cooled)
+	}
 }
 
 // ask moves the next fetch to at, if that is earlier. The caller holds the lock.

@@ -30,6 +30,12 @@ func (f *faults) names(field string, list []string) {
 	}
 }
 
+func (f *faults) name(field, s string) {
+	if blank(s) {
+		f.add(field, "is blank or has white space at its ends")
+	}
+}
+
 // duration replaces zero by standard and refuses what is beyond limit.
 func (f *faults) duration(field string, d *time.Duration, standard, limit time.Duration) {
 	switch {
@@ -80,6 +86,13 @@ func (cfg *Config) prepare() error {
 	if cfg.Cache.Entries == 0 {
 		cfg.Cache.Entries = 10_000
 	}
+	if cfg.Cache.Entries > 1<<24 {
+		f.add("Cache.Entries", "is more than 16 777 216")
+	}
+	if cfg.TenantClaim != "" {
+		f.name("TenantClaim", cfg.TenantClaim)
+	}
+	f.name("AudienceClaim", cfg.AudienceClaim)
 	f.positive("Cache.TTL", &cfg.Cache.TTL, 5*time.Minute, time.Hour)
 	return errors.Join(f...)
 }

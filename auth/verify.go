@@ -179,6 +179,7 @@ func (v *Verifier) signature(ctx context.Context, iss *issuer, h *parsedHeader, 
 // issuer's set does not have the token's key it asks for a newer one, once.
 func (v *Verifier) keysFor(ctx context.Context, keys *source, h *parsedHeader, w *scratch, now time.Time) (*keySnapshot, *Error) {
 	set := keys.snapshot.Load()
+	joined := false
 	for asked := false; ; asked = true {
 		if set != nil {
 			if !set.usable(now) {
@@ -187,18 +188,21 @@ func (v *Verifier) keysFor(ctx context.Context, keys *source, h *parsedHeader, w
 			if w.keys = set.candidates(w.keys[:0], &h.header, h.alg); len(w.keys) > 0 {
 				return set, nil
 			}
-			if asked || !h.hasKid || len(set.byKid[h.kid]) > 0 { // no fetch would help
+			if asked || !h.hasKid || len(set.byKid[h.kid]) > 0 { // no fetch now would help
+				if asked && joined {
+					keys.later()
+				}
 				return nil, badToken(reasonUnknownKey)
 			}
 		}
-		newer, err := keys.missing(ctx, set)
+		newer, old, err := keys.missing(ctx, set)
 		if err != nil {
 			return nil, unavailable(reasonKeysUnavailable, err)
 		}
 		if newer == nil {
 			return nil, badToken(reasonUnknownKey)
 		}
-		set, now = newer, time.Now()
+		set, joined, now = newer, old, time.Now()
 	}
 }
 
