@@ -84,6 +84,12 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"members of any name": {binding.Check[struct {
 			M map[string]any `json:",embed"`
 		}](), "embeds members of any name"},
+		"an option of other versions": {binding.Check[struct {
+			A level1 `json:",inline"`
+		}](), "A has the json option inline"},
+		"another": {binding.Check[struct {
+			A map[string]any `json:",unknown"`
+		}](), "A has the json option unknown"},
 		"case ignored": {binding.Check[struct {
 			A string `json:"a,case:ignore"`
 		}](), "remove case:ignore"},

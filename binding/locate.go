@@ -90,7 +90,10 @@ func longestKey(m reflect.Value, rest string) (key reflect.Value, text string) {
 // memberName is the name a field has in a source; fields that are only embedded
 // have none.
 func memberName(sf reflect.StructField, in Source) (name string, own bool) {
-	name, _, _ = strings.Cut(sf.Tag.Get(tagOf(in)), ",")
+	name, options, _ := strings.Cut(sf.Tag.Get(tagOf(in)), ",")
+	if in == InBody && slices.Contains(strings.Split(options, ","), "embed") {
+		return "", false
+	}
 	if name == "" && sf.Anonymous && plan.Indirect(sf.Type).Kind() == reflect.Struct {
 		return "", false
 	}

@@ -166,6 +166,8 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 				b.fault(at.typ, sf.Name, errors.New("embeds members of any name: give it a name of its own"))
 				return c, false, false
 			}
+		case "inline", "unknown":
+			b.fault(at.typ, sf.Name, fmt.Errorf("has the json option %s, which does nothing here: the decoder's word is embed", option))
 		case "case:ignore":
 			b.fault(at.typ, sf.Name, errors.New("matches names that differ from its own: remove case:ignore"))
 		}
