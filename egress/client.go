@@ -69,11 +69,11 @@ func (c *Client) Parse(raw string) (URL, error) {
 	if err != nil {
 		return URL{}, err
 	}
-	u, t, refused := c.rules.parse(raw, own)
+	u, _, refused := c.rules.parse(raw, own)
 	if refused != nil {
 		return URL{}, refused
 	}
-	return canonicalURL(u, t), nil
+	return u, nil
 }
 
 // Valid reports whether [Client.Parse] accepts a URL. It is the whole of a

@@ -44,14 +44,22 @@ func (t target) spelled(s string) bool {
 	return string(strconv.AppendUint(append(digits[:0], ':'), uint64(t.port), 10)) == rest
 }
 
-// parse judges a URL's text and then its place.
-func (r *rules) parse(raw string, own ownAddresses) (*url.URL, target, *Error) {
+// parse judges a URL's text and then its place. The canonical text can be longer, since
+// it is escaped: it must be a URL that would be accepted again.
+func (r *rules) parse(raw string, own ownAddresses) (URL, target, *Error) {
 	u, rule := textURL(raw)
 	if rule != "" {
-		return nil, target{}, blocked(rule, "")
+		return URL{}, target{}, blocked(rule, "")
 	}
 	t, refused := r.place(u, own)
-	return u, t, refused
+	if refused != nil {
+		return URL{}, t, refused
+	}
+	canonical := canonicalURL(u, t)
+	if len(canonical.text) > maxURL {
+		return URL{}, t, blocked(ruleLength, t.name)
+	}
+	return canonical, t, nil
 }
 
 // textURL reads a URL's text, and the rule it breaks if it cannot be one.

@@ -29,11 +29,11 @@ func (u URL) MarshalText() ([]byte, error) { return []byte(u.text), nil }
 // UnmarshalText judges text by the default policy. Its error repeats nothing of text.
 func (u *URL) UnmarshalText(text []byte) error {
 	r := rules{schemes: defaultSchemes(), ports: defaultPorts()}
-	parsed, t, refused := r.parse(string(text), nil)
+	parsed, _, refused := r.parse(string(text), nil)
 	if refused != nil {
 		return refused
 	}
-	*u = canonicalURL(parsed, t)
+	*u = parsed
 	return nil
 }
 

@@ -116,3 +116,24 @@ func TestURLsAreStored(t *testing.T) {
 		t.Errorf("a stored URL is the policy's business when it is used: %v", err)
 	}
 }
+
+// Escaping makes a URL longer. One row that Scan refuses would make every listing fail.
+func TestWhatIsAcceptedCanBeStoredAndReadAgain(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, egress.Policy{})
+	for _, n := range []int{1, 1361, 1362, 3000} {
+		raw := "http://a.example/" + strings.Repeat("é", n)
+		var u, stored egress.URL
+		err := u.UnmarshalText([]byte(raw))
+		if parsed, other := client.Parse(raw); parsed != u || (other == nil) != (err == nil) || client.Valid(raw) != (err == nil) {
+			t.Errorf("%d: %v and %v", n, err, other)
+		}
+		if (err == nil) != (17+6*n <= 8192) || err != nil && failure(t, err).Rule != "length" {
+			t.Errorf("%d: %v", n, err)
+		}
+		value, _ := u.Value()
+		if err := stored.Scan(value); err != nil || stored != u {
+			t.Errorf("%d is accepted, and cannot be read again: %v", n, err)
+		}
+	}
+}
