@@ -106,3 +106,29 @@ func TestOverSeveralSlotsARefusalDueToWhatWasGivenBackIsForgotten(t *testing.T) 
 		}
 	}
 }
+
+func TestAFrozenNodeOfAClusterKeepsNoCallLongerThanItsTimeout(t *testing.T) {
+	t.Parallel()
+	nodes, client := cluster(t)
+	l := newLimiter(t, ratelimit.Config{Store: redisStore(t, client), OnStoreFailure: "deny"})
+	p := policy(t, "p: 1000000/1h by user")
+	until(t, aWhile, "the whole cluster", func() bool {
+		_, err := l.Take(t.Context(), charge(p, "k"))
+		return err == nil
+	})
+	nodes[0].Freeze()
+	defer nodes[0].Thaw()
+	var worst time.Duration
+	failed := 0
+	for i := range 60 {
+		begin := time.Now()
+		if _, err := l.Take(t.Context(), charge(p, fmt.Sprint(i))); err != nil {
+			failed++
+		}
+		worst = max(worst, time.Since(begin))
+	}
+	t.Logf("%d of 60 calls failed, the longest took %v", failed, worst)
+	if failed == 0 || worst > 150*time.Millisecond { // 50 ms and what a busy machine adds
+		t.Errorf("%d of 60 calls failed, the longest took %v", failed, worst)
+	}
+}

@@ -57,10 +57,41 @@ func (r *redis) build(k *call, text bool) rueidis.Completed {
 	return r.client.B().Evalsha().Sha1(k.sha).Numkeys(n).Key(k.keys...).Arg(k.args...).Build()
 }
 
-// evaluate runs calls in one round trip, and once more those whose script the
+// evaluate runs calls at the same time and ends when ctx does.
+func (r *redis) evaluate(ctx context.Context, calls []*call) error {
+	if !r.cluster {
+		return r.evaluateHere(ctx, calls)
+	}
+	// The client may wait for a connection to a node longer than ctx lasts. So each
+	// call has a goroutine, which keeps what belongs to the command until it returns.
+	answers := make(chan func(), len(calls))
+	for _, k := range calls {
+		own := &call{script: k.script, sha: k.sha, keys: k.keys, args: k.args}
+		k.keys, k.args, k.err = nil, nil, context.DeadlineExceeded
+		go func() {
+			_ = r.evaluateHere(ctx, []*call{own})
+			answers <- func() { k.keys, k.args, k.reply, k.err = own.keys, own.args, own.reply, own.err }
+		}()
+	}
+	for range calls {
+		select {
+		case answer := <-answers:
+			answer()
+		case <-ctx.Done():
+			select {
+			case answer := <-answers:
+				answer()
+			default:
+			}
+		}
+	}
+	return firstError(calls)
+}
+
+// evaluateHere runs calls in one round trip, and once more those whose script the
 // server does not have (any more). A call that was sent is never repeated
 // otherwise: it may have been made.
-func (r *redis) evaluate(ctx context.Context, calls []*call) error {
+func (r *redis) evaluateHere(ctx context.Context, calls []*call) error {
 	missing := calls
 	for _, text := range []bool{false, true} {
 		if len(missing) == 0 {
@@ -68,6 +99,10 @@ func (r *redis) evaluate(ctx context.Context, calls []*call) error {
 		}
 		missing = r.send(ctx, missing, text)
 	}
+	return firstError(calls)
+}
+
+func firstError(calls []*call) error {
 	for _, k := range calls {
 		if k.err != nil {
 			return k.err
@@ -80,8 +115,8 @@ func (r *redis) evaluate(ctx context.Context, calls []*call) error {
 func (r *redis) run(ctx context.Context, calls []*call) error {
 	err := r.evaluate(ctx, calls)
 	for _, k := range calls {
-		if b := r.breakerOf(k.keys[0]); k.err != nil {
-			b.failed(k.err, k.keys[0])
+		if b := r.breakerOf(k.items[0].name); k.err != nil {
+			b.failed(k.err, k.items[0].name)
 		} else {
 			b.succeeded()
 		}
@@ -155,7 +190,7 @@ func (r *redis) answers(ctx context.Context, key string) error {
 	k.charge(true)
 	calls := []*call{k}
 	defer r.free(calls)
-	return r.evaluate(ctx, calls)
+	return r.evaluateHere(ctx, calls)
 }
 
 // fill gives the items their verdicts.
