@@ -3,6 +3,7 @@ package binding_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,21 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"a strict tag on embedded parameters": {binding.Check[struct {
 			page2 `strict:"required"`
 		}](), "page2 has a strict tag, but only its fields are parameters"},
-		"an option out of range": {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
+		"a file size that would wrap": {binding.Check[struct {
+			A binding.File `form:"a" file:"max=9223372036854775807"`
+		}](), "file tag it cannot mean"},
+		"a count that would wrap": {binding.Check[struct {
+			A []binding.File `form:"a" file:"count=4294967297"`
+		}](), "file tag it cannot mean"},
+		"a file size of a tebibyte": {binding.Check[struct {
+			A binding.File `form:"a" file:"max=1099511627776"`
+		}](), ""},
+		"sizes that would wrap": {
+			binding.Check[user](binding.Options{MaxBytes: math.MaxInt64, MaxFileBytes: math.MaxInt64, MaxUploadBytes: math.MaxInt64}),
+			"Options.MaxBytes is above 1 TiB\nOptions.MaxFileBytes is above 1 TiB\nOptions.MaxUploadBytes is above 1 TiB",
+		},
+		"limits that are counted only": {binding.Check[user](binding.Options{MaxBytes: 1 << 40, MaxValues: math.MaxInt, MaxStringLen: math.MaxInt}), ""},
+		"an option out of range":       {binding.Check[user](binding.Options{MaxDepth: -1}), "Options.MaxDepth is negative"},
 	} {
 		switch {
 		case tc.want == "" && tc.err != nil:

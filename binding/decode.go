@@ -80,6 +80,7 @@ func prepare(s *settings, v reflect.Value) *Error {
 	if p.Err != nil {
 		return s.broken(p.Err)
 	}
+	detach(v.Elem(), p.Root)
 	if !lonely(v.Elem(), p.Root) {
 		return s.broken(errors.New("binding: the target holds an interface with a value of a type whose rules would not be read"))
 	}
@@ -126,5 +127,29 @@ func ownJSON(v reflect.Value, inner *plan.Node) bool {
 		return lonely(v, &plan.Node{Kind: plan.Map, Elem: inner})
 	default:
 		return false
+	}
+}
+
+// detach gives the lists within v arrays of their own: the decoder writes over
+// the old ones, up to their capacity, which others may be reading.
+func detach(v reflect.Value, n *plan.Node) {
+	switch n.Kind {
+	case plan.Struct:
+		if v.Kind() != reflect.Struct {
+			return // behind a pointer, which is shared anyway
+		}
+		for i := range n.List {
+			f := &n.List[i]
+			inner, err := v.FieldByIndexErr(f.Index)
+			if err == nil && !f.Hidden {
+				detach(inner, f.Node)
+			}
+		}
+	case plan.Slice, plan.Bytes, plan.Raw:
+		if v.Kind() == reflect.Slice && !v.IsNil() && v.CanSet() {
+			own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+			reflect.Copy(own, v)
+			v.Set(own)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package binding_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/ginsec/ginsec/binding"
@@ -86,5 +88,38 @@ func TestAForeignTypeInAnInterfaceWithinATargetIsRefused(t *testing.T) {
 		if got := decode(`{"any":{"Fixed":"x","fixed":"x"}}`, tc.in); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
+	}
+}
+
+func TestDecodingWritesOverNoListThatOthersShare(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Words []string `json:"words"`
+	}
+	type target struct {
+		Inner inner           `json:"inner"`
+		Bytes []byte          `json:"bytes"`
+		Raw   json.RawMessage `json:"raw"`
+		Keep  []int           `json:"keep"`
+		Rule  string          `json:"rule" binding:"max=1"`
+	}
+	words := []string{"a", "b", "c"}
+	model := target{Inner: inner{words[:1]}, Bytes: []byte("abc"), Raw: json.RawMessage(`"abc"`), Keep: []int{1}}
+	for _, rule := range []string{"x", "long"} {
+		in := model
+		err := binding.Options{}.Decode([]byte(`{"inner":{"words":["x","y"]},"bytes":"eHl6","raw":"xyz","rule":"`+rule+`"}`), &in)
+		if (err == nil) != (rule == "x") {
+			t.Fatal(err)
+		}
+		if err == nil && (in.Inner.Words[1] != "y" || string(in.Bytes) != "xyz" || in.Keep[0] != 1) {
+			t.Errorf("%+v", in)
+		}
+		if fmt.Sprint(words) != "[a b c]" || string(model.Bytes) != "abc" || string(model.Raw) != `"abc"` || err != nil && string(in.Bytes) != "abc" {
+			t.Errorf("%s: %v, %+v, %+v", rule, words, model, in)
+		}
+	}
+	list := words
+	if got := decode(`["x"]`, &list); got != "ok" || list[0] != "x" || words[0] != "a" {
+		t.Errorf("%s: %v, %v", got, list, words)
 	}
 }
