@@ -3,6 +3,7 @@ package egress_test
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -88,6 +89,32 @@ func TestEventsHoldNoSecrets(t *testing.T) {
 	for _, e := range sink.all() {
 		if strings.Contains(e.Err.Error(), "hunter2") {
 			t.Errorf("%v", e.Err)
+		}
+	}
+}
+
+// The texts of net/http quote what went over the wire.
+func TestWhatAServerSaysIsInNoEvent(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		"hunter2\r\n", "HTTP/1.1 hunter2\r\n\r\n", "HTTP/1.1 200 OK\r\nhunter2\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: hunter2\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: hunter2\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhunter2\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhunter2",
+	} {
+		server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) {
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.(*net.TCPConn).CloseWrite()
+		})
+		sink := &events{}
+		client := newClient(t, egress.Policy{Resolver: everywhere{}, Audit: sink})
+		egress.SetDialer(client, (&world{server: server.address}).dial)
+		_, err := get(t, client, "http://host.example/")
+		if e := failure(t, err); e.Rule != "protocol" || strings.Contains(e.Detail()+e.Err.Error(), "hunter2") || errors.Unwrap(e.Err) == nil {
+			t.Errorf("%q: %s", answer, e.Detail())
+		}
+		for _, e := range sink.all() {
+			if e.Err != nil && strings.Contains(e.Err.Error(), "hunter2") {
+				t.Errorf("%q: %v", answer, e.Err)
+			}
 		}
 	}
 }

@@ -17,8 +17,18 @@ func asError(err error) *Error {
 		copied := *e // dial errors are shared by all requests that waited for the dial
 		return &copied
 	}
-	return &Error{Kind: kindProtocol, Rule: ruleProtocol, Err: err}
+	return &Error{Kind: kindProtocol, Rule: ruleProtocol, Err: unworded{err}}
 }
+
+// unworded is a cause without its text, which quotes what the server or the caller
+// sent. errors.Is and errors.As see the cause itself.
+type unworded struct{ error }
+
+// Error returns one constant text.
+func (unworded) Error() string { return "not an exchange of HTTP messages to its end" }
+
+// Unwrap returns the cause.
+func (u unworded) Unwrap() error { return u.error }
 
 // explain sorts an error of net/http into the package's kinds. ctx is the
 // exchange's: it knows whose patience ended.

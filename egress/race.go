@@ -112,7 +112,7 @@ func dialFailure(ctx context.Context, err error) *Error {
 	}
 	e := asError(err)
 	if e.Kind == kindProtocol {
-		e.Kind, e.Rule = kindConnect, ruleConnect
+		e.Kind, e.Rule, e.Err = kindConnect, ruleConnect, err // the text has addresses only
 	}
 	return e
 }
