@@ -76,7 +76,9 @@ type Options struct {
 	// Detail returns a text for people about one issue, in the language of the
 	// request; it becomes the issue's detail in the response. Default: none.
 	Detail func(*gin.Context, Issue) string
-	// Audit receives one event for every decision. Default: none.
+	// Audit receives one event for every decision about a gin request. Decode,
+	// DecodeRequest and what package compat makes of them know no route and send
+	// none. Default: none.
 	Audit audit.Sink
 }
 

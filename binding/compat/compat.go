@@ -4,6 +4,7 @@
 // [Strict] is a binding for one call; [Override] replaces gin's for the whole
 // process. Errors are [*binding.Error]s: pass them to binding.Abort. gin's Must
 // methods (BindJSON, Bind) go on answering by themselves, with a bare status.
+// Nothing here sends audit events: a gin binding does not see the route.
 package compat
 
 import (
