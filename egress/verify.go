@@ -29,8 +29,9 @@ var ErrSignature = errors.New("egress: webhook signature not valid")
 // Verify is the receiver's side of [Client.Deliver], and of any sender that keeps to
 // Standard Webhooks with v1 signatures. body is the request's body as it came, byte
 // for byte. It returns the message's id and the time after which Verify would refuse
-// it: a store of used ids must remember the id until then, or the message can be
-// played again. Any of the secrets may fit. The error is [ErrSignature], or a
+// it: a store must remember the attempt, id and Webhook-Timestamp together, until then,
+// or it can be played again. The id alone comes again with each retry: a handler tells by
+// it what it has already done. Any of the secrets may fit. The error is [ErrSignature], or a
 // [*ConfigError] when the secrets themselves are unusable.
 func Verify(secrets []string, h http.Header, body []byte) (id string, notAfter time.Time, err error) {
 	keys, err := decodeSecrets(secrets)
