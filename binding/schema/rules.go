@@ -18,6 +18,9 @@ type rules struct {
 
 type rule struct{ name, param string }
 
+// escapes are how the validator writes what ends a rule.
+var escapes = strings.NewReplacer("0x2C", ",", "0x7C", "|")
+
 func rulesOf(tag string) (r rules) {
 	if tag == "-" {
 		return r
@@ -26,6 +29,10 @@ func rulesOf(tag string) (r rules) {
 		var word string
 		word, tag, _ = strings.Cut(tag, ",")
 		name, param, _ := strings.Cut(word, "=")
+		if strings.Contains(word, "|") {
+			name, param = word, "" // alternatives, which no limit of their own can say
+		}
+		param = escapes.Replace(param)
 		switch name {
 		case "":
 		case "dive":
@@ -44,6 +51,16 @@ func rulesOf(tag string) (r rules) {
 }
 
 func (r rules) inner() rules { return rulesOf(r.rest) }
+
+// rewritten leaves out what cannot be said about a text, or the texts of a list,
+// before the binder has changed it.
+func (r rules) rewritten(k plan.Kind) rules {
+	if k == plan.String {
+		r.list = nil
+	}
+	r.rest = ""
+	return r
+}
 
 // refusesNil reports whether a nil pointer fails.
 func (r rules) refusesNil() bool {

@@ -20,9 +20,11 @@ import (
 //
 // Of the rules in binding tags it writes those that JSON Schema knows: min, max,
 // len, gt, gte, lt, lte, oneof, required, and email, uuid, url, uri, ipv4 and ipv6
-// as formats. A document the schema refuses is refused by the binder; other rules
-// and the limits of binding.Options may refuse more. Of the options AllowUnknown,
-// AllowNull and RequireAll count. Structs are named after their Go types in $defs.
+// as formats; not within alternatives (|), nor for texts that strict:"trim", "nfc"
+// or "lower" changes first. A document the schema refuses is refused by the
+// binder; other rules and the limits of binding.Options may refuse more. Of the
+// options AllowUnknown, AllowNull and RequireAll count. Structs are named after
+// their Go types in $defs.
 func Of[T any](opts ...binding.Options) (json.RawMessage, error) {
 	if err := binding.Check[T](opts...); err != nil {
 		return nil, err
@@ -190,7 +192,11 @@ func (g *generator) structure(n *plan.Node) string {
 }
 
 func (g *generator) field(f *plan.Field, r rules, pointer bool) object {
-	s := g.node(f.Node, r, pointer)
+	said := r
+	if f.Trim || f.NFC || f.Lower {
+		said = r.rewritten(f.Node.Kind)
+	}
+	s := g.node(f.Node, said, pointer)
 	if f.Quoted {
 		s = object{"type": "string", "pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`}
 	}

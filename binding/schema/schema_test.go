@@ -213,6 +213,46 @@ func spoil(rng *rand.Rand, doc map[string]any) {
 	doc[name] = v
 }
 
+// What the binder takes, the schema takes.
+func TestTheSchemaRefusesNothingThatTheBinderTakes(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		Either string   `json:"either" binding:"oneof=a b|len=0"`
+		Length string   `json:"length" binding:"min=3|max=0"`
+		Escape string   `json:"escape" binding:"oneof=a0x2Cb a0x7Cb"`
+		Trim   string   `json:"trim" strict:"trim" binding:"required,max=2"`
+		Lower  string   `json:"lower" strict:"lower" binding:"omitempty,oneof=a b"`
+		NFC    string   `json:"nfc" strict:"nfc" binding:"max=1"`
+		List   []string `json:"list" strict:"lower,trim" binding:"max=2,dive,oneof=a b"`
+	}
+	raw, err := schema.Of[target]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s map[string]any
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	for doc, want := range map[string]bool{
+		`{"escape":"a,b","trim":"a"}`:                               true,
+		`{"escape":"a|b","trim":" ab ","either":"","length":"abc"}`: true,
+		`{"escape":"a|b","trim":"a","lower":"A","nfc":"e\u0301"}`:   true,
+		`{"escape":"a|b","trim":"a","list":[" A ","b"]}`:            true,
+		`{"escape":"a|b","trim":"a","list":["a","b","a"]}`:          false,
+		`{"escape":"a|b"}`: false,
+		`{"trim":"a"}`:     false,
+	} {
+		var v any
+		if err := json.Unmarshal([]byte(doc), &v); err != nil {
+			t.Fatal(err)
+		}
+		err := binding.Options{}.Decode([]byte(doc), new(target))
+		if got := fits(t, s, s, v); got != want || (err == nil) != want {
+			t.Errorf("%s: the schema says %v, the binder %v", doc, got, err)
+		}
+	}
+}
+
 func TestABadTypeHasNoSchema(t *testing.T) {
 	t.Parallel()
 	if _, err := schema.Of[struct {
