@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const maxURL = 8192
@@ -79,10 +80,16 @@ func gate(raw string) string {
 	if len(raw) > maxURL {
 		return ruleLength
 	}
+	ascii := true
 	for i := range len(raw) {
-		if c := raw[i]; c <= 0x20 || c == 0x7f || c == '\\' {
+		c := raw[i]
+		if c <= 0x20 || c == 0x7f || c == '\\' {
 			return ruleCharacter
 		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(raw) {
+		return ruleCharacter // a database or a JSON encoder would refuse or change it
 	}
 	return ""
 }

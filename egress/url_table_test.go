@@ -19,6 +19,7 @@ func hostileURLs() map[string][]string {
 			"http://example.com\\@127.0.0.1/", "http:\\\\127.0.0.1\\", "http:/\\127.0.0.1/", "http://example.com\\.evil.com/", "\\\\127.0.0.1\\share",
 			"http://a\x00.example.com/", "http://example.com/\x7f", "\x01http://example.com/", "http://example.com/?a=b c", "http://127.0.0.1\\.example.com/",
 			"http://example.com#@127.0.0.1\\", "http://example.com:80\\@127.0.0.1:80/", "\u0008http://example.com", "http://127.0.0.1 .example.com/",
+			"http://example.com/?q=\xff", "http://example.com/\xc3(", "http://example.com/#\xed\xa0\x80", "http://ex\xe4mple.com/",
 		},
 		"syntax": {
 			"http://[::127.0.0.01]/",
