@@ -186,6 +186,7 @@ func (c *compiler) addrPorts(pairs []netip.AddrPort) (map[netip.AddrPort]bool, m
 	return set, ports
 }
 
+// nat64 sorts the prefixes: of two that overlap, the network routes by the longer one.
 func (c *compiler) nat64(prefixes []netip.Prefix) []netip.Prefix {
 	for _, p := range prefixes {
 		switch {
@@ -197,7 +198,9 @@ func (c *compiler) nat64(prefixes []netip.Prefix) []netip.Prefix {
 			c.fault("NAT64Prefixes", p.String(), "bits 64 to 71 are not zero")
 		}
 	}
-	return slices.Clone(prefixes)
+	sorted := slices.Clone(prefixes)
+	slices.SortStableFunc(sorted, longest)
+	return sorted
 }
 
 func (c *compiler) tls(base *tls.Config) *tls.Config {

@@ -32,11 +32,14 @@ func (c *compiler) users(allow, deny []netip.Prefix) (v4, v6 []userRule) {
 	}
 	add("DenyPrefixes", deny, true)
 	add("AllowPrefixes", allow, false)
-	longest := func(a, b userRule) int { return cmp.Compare(b.prefix.Bits(), a.prefix.Bits()) }
-	slices.SortStableFunc(v4, longest)
-	slices.SortStableFunc(v6, longest)
+	first := func(a, b userRule) int { return longest(a.prefix, b.prefix) }
+	slices.SortStableFunc(v4, first)
+	slices.SortStableFunc(v6, first)
 	return v4, v6
 }
+
+// longest orders prefixes so that the longest comes first.
+func longest(a, b netip.Prefix) int { return cmp.Compare(b.Bits(), a.Bits()) }
 
 // match returns the deciding rule for a, which has no zone and is not mapped.
 func match(list []userRule, a netip.Addr) (userRule, bool) {
@@ -141,15 +144,15 @@ func (v verdict) internal() bool {
 // false when the reserved bits 64 to 71 are set.
 func (r *rules) translated(a netip.Addr) (v4 netip.Addr, inside, valid bool) {
 	b := a.As16()
+	if binary.BigEndian.Uint64(b[:8]) == nat64Prefix && binary.BigEndian.Uint32(b[8:12]) == 0 {
+		v4, valid = decode(b, 96)
+		return v4, true, valid
+	}
 	for _, p := range r.nat64 {
 		if p.Contains(a) {
 			v4, valid = decode(b, p.Bits())
 			return v4, true, valid
 		}
-	}
-	if binary.BigEndian.Uint64(b[:8]) == nat64Prefix && binary.BigEndian.Uint32(b[8:12]) == 0 {
-		v4, valid = decode(b, 96)
-		return v4, true, valid
 	}
 	return netip.Addr{}, false, false
 }
