@@ -132,3 +132,65 @@ func TestAFrozenNodeOfAClusterKeepsNoCallLongerThanItsTimeout(t *testing.T) {
 		t.Errorf("%d of 60 calls failed, the longest took %v", failed, worst)
 	}
 }
+
+// A dead node is no way around the limits that the others hold.
+func TestADeadNodeOfAClusterLeavesTheLimitsOnTheOthersInForce(t *testing.T) {
+	t.Parallel()
+	nodes, client := cluster(t)
+	store := redisStore(t, client)
+	l := newLimiter(t, ratelimit.Config{Store: store, OnStoreFailure: "deny"})
+	probe := policy(t, "probe: 1000000/1h by user")
+	answered := func(l *ratelimit.Limiter, key string) bool {
+		_, err := l.Take(t.Context(), charge(probe, key))
+		return err == nil
+	}
+	until(t, aWhile, "the whole cluster", func() bool {
+		all := true
+		for i := range 60 {
+			all = answered(l, fmt.Sprint(i)) && all
+		}
+		return all
+	})
+	for _, n := range nodes {
+		n.Do("CONFIG", "SET", "cluster-require-full-coverage", "no")
+	}
+	nodes[0].Freeze()
+	defer nodes[0].Thaw()
+	var up, down []string
+	until(t, aWhile, "the node given up", func() bool {
+		up, down = nil, nil
+		for i := range 60 {
+			if key := fmt.Sprint(i); answered(l, key) {
+				up = append(up, key)
+			} else {
+				down = append(down, key)
+			}
+		}
+		return len(up) > 20 && len(down) > 5
+	})
+	strict, local := policy(t, "strict: 5/1h by user"), policy(t, "local: 20/1h by user")
+	local.OnStoreFailure = "local"
+	open := policy(t, "open: 1/1h by user")
+	open.OnStoreFailure = "allow"
+	for i, other := range []ratelimit.Policy{open, local} {
+		key := charge(strict, up[i])
+		admitted := 0
+		for range 15 {
+			r, err := l.Take(t.Context(), key, charge(other, down[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Allowed {
+				admitted++
+			} else if !r.Exceeded(0) || r.Exceeded(1) {
+				t.Error("the wrong charge is said not to fit")
+			}
+		}
+		if admitted != 5 {
+			t.Errorf("beside %q, whose node is down, %d of 15 fit a limit of 5", other.Name, admitted)
+		}
+	}
+	if r, err := l.Peek(t.Context(), charge(local, down[0])); err != nil || r.Remaining != 15 {
+		t.Errorf("%d left of the local limit, want 15: a refused step consumes nothing (%v)", r.Remaining, err)
+	}
+}

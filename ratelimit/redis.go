@@ -131,6 +131,9 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 		items[i].unknown = false
 	}
 	if !r.available(items) {
+		if there, away := r.split(items); len(there) > 0 {
+			return r.takeSplit(ctx, within, items, there, away, dry)
+		}
 		return r.instead(ctx, items, dry, errGivenUp)
 	}
 	seen := r.denied.before(items)
@@ -215,8 +218,11 @@ func (r *redis) refund(ctx context.Context, within time.Duration, items []item) 
 			there = append(there, *it)
 		}
 	}
-	if len(there) == 0 || !r.available(there) {
-		return // the units leave with their window
+	if !r.available(there) {
+		there, _ = r.split(there) // the units of the others leave with their window
+	}
+	if len(there) == 0 {
+		return
 	}
 	_ = r.giveBack(r.deadline(ctx, within), there) // if it fails, the units leave with their window
 }
