@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
 	"net/textproto"
@@ -47,8 +48,13 @@ func compile(p Policy) (*rules, error) {
 		keep:     c.headerSet(p.KeepHeaders),
 		nat64:    c.nat64(p.NAT64Prefixes),
 	}
-	r.users4, r.users6 = c.users(p.AllowPrefixes, p.DenyPrefixes)
 	r.pairs, r.pairPorts = c.addrPorts(p.AllowAddrPorts)
+	denied := slices.Clip(p.DenyPrefixes)
+	for _, a := range r.deny.addresses() { // a name that leads there is denied, too
+		denied = append(denied, netip.PrefixFrom(a, a.BitLen()))
+		maps.DeleteFunc(r.pairs, func(pair netip.AddrPort, _ bool) bool { return pair.Addr() == a })
+	}
+	r.users4, r.users6 = c.users(p.AllowPrefixes, denied)
 	p.TLS = c.tls(p.TLS)
 	p.Proxy = c.proxy(p.Proxy)
 	if p.Resolver == nil {

@@ -151,6 +151,17 @@ type hostList struct {
 
 func (l hostList) empty() bool { return len(l.exact) == 0 && len(l.suffixes) == 0 }
 
+// addresses returns the entries that are addresses.
+func (l hostList) addresses() []netip.Addr {
+	var list []netip.Addr
+	for name := range l.exact {
+		if a, err := netip.ParseAddr(name); err == nil {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 func (l hostList) has(name string) bool {
 	if l.exact[name] {
 		return true

@@ -28,7 +28,8 @@ type Policy struct {
 	// depth and not for example.com itself. A list of hosts only restricts: the
 	// addresses behind a listed name are judged like any other.
 	Hosts []string
-	// DenyHosts are never called; they have the form of Hosts and win over it.
+	// DenyHosts are never called; they have the form of Hosts and win over it. An
+	// address denies the names that lead to it, like a prefix of DenyPrefixes.
 	DenyHosts []string
 	// InternalHosts, in the form of Hosts without addresses, may be special-use or
 	// single-label names, and may resolve to private, shared and unique-local

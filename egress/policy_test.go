@@ -119,6 +119,31 @@ func TestHostListsRestrictAndNeverOpen(t *testing.T) {
 	}
 }
 
+func TestADeniedAddressIsDeniedBehindEveryName(t *testing.T) {
+	t.Parallel()
+	resolver := zone("four.example. 8.8.8.8", "six.example. 2600::1", "translated.example. 64:ff9b::8.8.8.8", "inside.internal. 10.0.0.1", "near.example. 8.8.4.4", "near.internal. 10.0.0.2")
+	client, w := worldOf(t, egress.Policy{
+		Resolver: resolver, DenyHosts: []string{"8.8.8.8", "2600::1", "::ffff:10.0.0.1"}, InternalHosts: []string{"*.internal"},
+		AllowPrefixes: prefixes("8.8.8.8/32", "10.0.0.0/8"), AllowAddrPorts: addrPorts("8.8.8.8:80", "[2600::1]:80", "8.8.4.4:80"),
+	}, says("x"))
+	for _, raw := range []string{"http://four.example/", "http://six.example/", "http://translated.example/", "http://inside.internal/", "http://8.8.8.8/", "http://[2600::1]/", "http://[::ffff:8.8.8.8]/"} {
+		if _, err := get(t, client, raw); !errors.Is(err, egress.ErrBlocked) {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+	if dials := w.dials(); len(dials) != 0 {
+		t.Errorf("dialled %v", dials)
+	}
+	if err := client.Control("tcp4", "8.8.8.8:80", nil); !errors.Is(err, egress.ErrBlocked) {
+		t.Errorf("the socket: %v", err)
+	}
+	for _, raw := range []string{"http://near.example/", "http://near.internal/"} {
+		if _, err := get(t, client, raw); err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
 func TestEveryMistakeOfAPolicyIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := egress.New(egress.Policy{
