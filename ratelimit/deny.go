@@ -136,6 +136,26 @@ func (l *Limiter) lockUsedUp(ctx context.Context, items []item) {
 	l.free(lock)
 }
 
+// lockSettled is lockUsedUp once the handler has returned: what other requests had
+// taken when this one was charged may have been given back since, so each limit is
+// judged again.
+func (l *Limiter) lockSettled(ctx context.Context, items []item) {
+	again := l.batch()
+	for i := range items {
+		it := &items[i]
+		if it.policy.CountIf == nil || it.policy.Lockout == 0 || !it.charged() || it.remaining > 0 {
+			continue
+		}
+		again.items = append(again.items[:0], *it)
+		one := &again.items[0]
+		one.cost, one.soft = 1, false
+		if out := l.store.take(ctx, l.timeout, again.items, true); out.err == nil && !out.ok {
+			l.lockUsedUp(ctx, items[i:i+2])
+		}
+	}
+	l.free(again)
+}
+
 // lockOut turns items that ask for a lockout into those that make it.
 func (l *Limiter) lockOut(ctx context.Context, b *batch) {
 	if len(b.items) == 0 {

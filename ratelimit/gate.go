@@ -208,5 +208,5 @@ func (g *gate) settle(c *gin.Context, items []item) {
 		g.l.store.refund(ctx, g.l.timeout, back.items)
 	}
 	g.l.free(back)
-	g.l.lockUsedUp(ctx, items)
+	g.l.lockSettled(ctx, items)
 }

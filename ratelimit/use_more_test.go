@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -197,4 +198,38 @@ func TestAContextUsedAgainIsAnotherRequest(t *testing.T) {
 	if passed != 2 {
 		t.Errorf("%d more requests passed on one context, want 2", passed)
 	}
+}
+
+// A wrong password is checked slowly; requests that succeed meanwhile do not count.
+func TestWhatWasGivenBackLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	p := policy(t, "p: 10/1m by ip")
+	p.CountIf, p.Lockout = ratelimit.Failures, 15*time.Minute
+	inside, release, checked := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	r := gin.New()
+	r.GET("/", l.Use(p), func(c *gin.Context) {
+		wait := release
+		if c.Query("pw") == "wrong" {
+			wait = checked
+		}
+		inside <- struct{}{}
+		<-wait
+		if c.Query("pw") == "wrong" {
+			c.Status(http.StatusUnauthorized)
+		}
+	})
+	r.GET("/next", l.Use(p), ok)
+	var good, bad sync.WaitGroup
+	for range 9 {
+		good.Go(func() { get(r, "/") })
+		<-inside
+	}
+	bad.Go(func() { get(r, "/?pw=wrong") })
+	<-inside
+	close(release)
+	good.Wait()
+	close(checked)
+	bad.Wait()
+	wantStatus(t, get(r, "/next"), http.StatusOK)
 }
