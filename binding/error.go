@@ -166,7 +166,10 @@ func Abort(c *gin.Context, err error) {
 		err = errors.New("binding: Abort without an error")
 	}
 	var e *Error
-	if !errors.As(err, &e) {
+	if errors.As(err, &e) && e == nil {
+		err = errors.New("binding: Abort with a nil *Error")
+	}
+	if e == nil {
 		e = &Error{Status: http.StatusInternalServerError, Code: codeInternal}
 	}
 	if e.Status >= http.StatusInternalServerError {

@@ -191,8 +191,10 @@ func (f *filler) file(p *multipart.Part, at int, fileName string) *Error {
 		f.add(q.name, codeCharacter, "")
 		return nil
 	}
-	file := File{Name: base, MediaType: sniff(data), Declared: mediaOf(p.Header.Get("Content-Type")), data: data}
-	if !q.file.takes(&file) {
+	declared := p.Header.Get("Content-Type")
+	file := File{Name: base, MediaType: sniff(data), Declared: mediaOf(declared), data: data}
+	garbled := declared != "" && file.Declared == "" && len(q.file.types) > 0
+	if garbled || !q.file.takes(&file) {
 		f.add(q.name, codeFileType, "")
 		return nil
 	}

@@ -30,7 +30,8 @@ type Options struct {
 	MaxValues int
 	// MaxIssues is how many faults an [Error] lists. Default 32.
 	MaxIssues int
-	// MaxNumberLen is the length of a number's literal. Default 64.
+	// MaxNumberLen is the length of a number's literal, of one within a string (the
+	// json option string) too. Default 64.
 	MaxNumberLen int
 	// MaxStringLen is the length in bytes of a string or a name as it is written,
 	// escapes included. Default: as long as the body.

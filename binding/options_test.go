@@ -59,6 +59,7 @@ func TestSwitches(t *testing.T) {
 		E string  `json:"e" strict:"readonly"`
 		F any     `json:"f,omitzero"`
 		G float64 `json:"g,omitzero"`
+		H int     `json:"h,string,omitzero"`
 	}
 	answers(t, bindAs[target](binding.Options{RequireAll: true}), map[string]string{
 		`{"a":"","b":null}`: `{"a":"","b":null,"d":"","e":""}`,
@@ -82,6 +83,8 @@ func TestSwitches(t *testing.T) {
 		`{"c":[[1]]}`:   "400, too_deep #/c/0",
 		`{"c":[1,2]}`:   "400, too_many_values #/c/1",
 		`{"c":[100]}`:   "400, number_too_long #/c/0",
+		`{"h":"100"}`:   "400, number_too_long #/h",
+		`{"h":"10"}`:    `{"a":"","b":null,"d":"","e":"","h":"10"}`,
 		`{"x":1,"c":-}`: "400, malformed_json #",
 	})
 }
@@ -193,6 +196,7 @@ func TestAbort(t *testing.T) {
 		"a refusal":         {(binding.Options{}).Decode([]byte(`{}`), new(user)), 400, false},
 		"any other error":   {secretErr, 500, true},
 		"no error":          {nil, 500, true},
+		"a typed nil":       {(*binding.Error)(nil), 500, true},
 		"a wrapped refusal": {errors.Join(secretErr, (binding.Options{}).Decode([]byte(`{}`), new(user))), 400, false},
 	} {
 		var logged bool

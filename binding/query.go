@@ -92,9 +92,8 @@ func (f *filler) pairs(raw, malformed string) *Error {
 			continue
 		}
 		if count++; count > f.s.MaxParams {
-			f.issues = nil
-			f.add("", codeParams, "")
-			break
+			// The rest was not read, so nothing can be said to be missing.
+			return f.s.invalid(Issue{In: f.in, Code: codeParams})
 		}
 		f.pair(piece, malformed)
 	}

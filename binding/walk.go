@@ -205,6 +205,10 @@ func (w *walker) str(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 			w.mismatch(n)
 			return
 		}
+		if len(text) > w.s.MaxNumberLen {
+			w.add(Issue{Code: codeNumberLen})
+			return
+		}
 		if !isNumber(text) {
 			w.add(Issue{Code: codeValue, Expected: expected(n)})
 			return

@@ -69,7 +69,9 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 		case plan.String, plan.Bytes, plan.Text, plan.Foreign:
 			return s.text(false) >= 0
 		}
-		return quoted && s.text(false) >= 0
+		start := s.pos + 1
+		end := s.text(false)
+		return quoted && end >= 0 && end-start <= s.numbers
 	case '{':
 		return s.object(n, kind)
 	case '[':
