@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 )
@@ -45,6 +46,12 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 		return nil, err
 	}
 	h, addrs, refused := c.destinations(ctx, network, address, own)
+	check := func(_ context.Context, network, address string, _ syscall.RawConn) error {
+		if bad := c.socket(network, address, h.internal); bad != nil {
+			return bad
+		}
+		return nil
+	}
 	if refused != nil {
 		if !c.reports(refused) {
 			return nil, refused
@@ -52,16 +59,14 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 		if reported, ok := ctx.Value(reportKey{}).(*atomic.Bool); !ok || reported.CompareAndSwap(false, true) {
 			c.record(ctx, c.clock(), refused)
 		}
-		return (&net.Dialer{Timeout: c.rules.DialTimeout}).DialContext(ctx, network, address)
+		if h, addrs, refused = c.unjudged(ctx, network, address); refused != nil {
+			return nil, refused
+		}
+		check = func(context.Context, string, string, syscall.RawConn) error { return nil }
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.rules.DialTimeout)
 	defer cancel()
-	conn, failure := c.race(ctx, addrs, func(_ context.Context, network, address string, _ syscall.RawConn) error {
-		if bad := c.socket(network, address, h.internal); bad != nil {
-			return bad
-		}
-		return nil
-	})
+	conn, failure := c.race(ctx, addrs, check)
 	if failure != nil {
 		failure.Host = h.name
 		return nil, failure
@@ -69,9 +74,36 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 	return conn, nil
 }
 
+// unjudged returns the addresses that report-only mode lets pass: those of the policy's
+// resolver, which the connection then reaches the policy's way, by its proxy if it has one.
+func (c *Client) unjudged(ctx context.Context, network, address string) (host, []netip.AddrPort, *Error) {
+	name, port, ok := splitAddress(address)
+	if !ok || !isTCP(network) {
+		return host{}, nil, &Error{Kind: kindConnect, Rule: ruleConnect}
+	}
+	h := host{name: strings.TrimSuffix(strings.Trim(name, "[]"), ".")}
+	if a, err := netip.ParseAddr(h.name); err == nil {
+		to, failure := c.order(h, []netip.Addr{a.Unmap()}, port, network)
+		return h, to, failure
+	}
+	answers, failure := c.lookup(ctx, h.name)
+	if failure != nil {
+		failure.Host = h.name
+		return h, nil, failure
+	}
+	addrs := make([]netip.Addr, len(answers))
+	for i, a := range answers {
+		addrs[i] = a.Unmap()
+	}
+	to, failure := c.order(h, addrs, port, network)
+	return h, to, failure
+}
+
+func isTCP(network string) bool { return network == "tcp" || network == "tcp4" || network == "tcp6" }
+
 // destinations judges a dial's host and port, and returns the addresses to try.
 func (c *Client) destinations(ctx context.Context, network, address string, own ownAddresses) (host, []netip.AddrPort, *Error) {
-	if network != "tcp" && network != "tcp4" && network != "tcp6" {
+	if !isTCP(network) {
 		return host{}, nil, blocked(ruleNetwork, "")
 	}
 	name, port, ok := splitAddress(address)
@@ -86,6 +118,12 @@ func (c *Client) destinations(ctx context.Context, network, address string, own 
 	if refused != nil {
 		return h, nil, refused
 	}
+	to, refused := c.order(h, addrs, port, network)
+	return h, to, refused
+}
+
+// order returns the addresses of network's family in the order in which to try them.
+func (c *Client) order(h host, addrs []netip.Addr, port uint16, network string) ([]netip.AddrPort, *Error) {
 	to := make([]netip.AddrPort, 0, len(addrs))
 	for _, a := range interleave(addrs) {
 		if a.Is4() && network != "tcp6" || a.Is6() && network != "tcp4" {
@@ -93,9 +131,9 @@ func (c *Client) destinations(ctx context.Context, network, address string, own 
 		}
 	}
 	if len(to) == 0 {
-		return h, nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
+		return nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
 	}
-	return h, to[:min(len(to), c.rules.MaxDials)], nil
+	return to[:min(len(to), c.rules.MaxDials)], nil
 }
 
 // resolve returns a host's addresses, all of which have been judged: one bad one

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,39 @@ func TestReportOnlyLetsPassAndReports(t *testing.T) {
 		}
 		if list := sink.all(); len(list) != 2 || list[0].Verdict != audit.Report || list[1].Verdict != audit.Report {
 			t.Errorf("%+v", list)
+		}
+	})
+	t.Run("by the policy's own resolver and dialer", func(t *testing.T) {
+		t.Parallel()
+		sink := &events{}
+		client, w := worldOf(t, egress.Policy{ReportOnly: true, Audit: sink, Resolver: zone("localhost. ::ffff:10.0.0.1")}, says("x"))
+		if text, err := get(t, client, "http://localhost/"); text != "x" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		if dials := w.dials(); len(dials) != 1 || dials[0] != "10.0.0.1:80" {
+			t.Errorf("dialled %v", dials)
+		}
+		if list := sink.all(); len(list) != 1 || list[0].Verdict != audit.Report || list[0].Reason != "special_use" {
+			t.Errorf("%+v", list)
+		}
+		if _, err := client.DialContext(t.Context(), "udp", "127.0.0.1:80"); failure(t, err).Kind != "connect" || len(w.dials()) != 1 {
+			t.Errorf("another network: %v", err)
+		}
+	})
+	t.Run("through the policy's proxy", func(t *testing.T) {
+		t.Parallel()
+		p := &proxy{server: inside.Listener.Addr().String(), answer: "HTTP/1.1 200 Connected\r\n\r\n"}
+		front := httptest.NewServer(p)
+		t.Cleanup(front.Close)
+		address, _ := url.Parse(front.URL)
+		client := newClient(t, egress.Policy{ReportOnly: true, Proxy: address})
+		if text, err := get(t, client, inside.URL); text != "inside" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if got := strings.Join(p.targets, " "); got != "CONNECT "+inside.Listener.Addr().String() {
+			t.Errorf("the proxy was asked for %q", got)
 		}
 	})
 	t.Run("a closed client stays closed", func(t *testing.T) {

@@ -101,7 +101,7 @@ type Policy struct {
 	// Audit receives one event per decision. Default: none.
 	Audit audit.Sink
 	// ReportOnly lets through what a rule would refuse, and a body over MaxBody, and
-	// reports it. Time budgets and the header limit hold all the same, and Parse and Valid
+	// reports it; Resolver and Proxy are used all the same. Time budgets and the header limit hold all the same, and Parse and Valid
 	// answer as ever. It is for finding out what a policy would break, and protects nothing.
 	ReportOnly bool
 }
