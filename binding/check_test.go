@@ -103,6 +103,21 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"a rule nobody defined": {binding.Check[struct {
 			A string `json:"a" binding:"nonsense"`
 		}](), "a rule the validator cannot apply"},
+		"a rule that does not fit what a pointer leads to": {binding.Check[struct {
+			On *bool `json:"on" binding:"omitempty,min=1"`
+		}](), "a rule the validator cannot apply"},
+		"one that omitempty hides": {binding.Check[struct {
+			On bool `json:"on" binding:"omitempty,min=1"`
+		}](), "a rule the validator cannot apply"},
+		"one for the elements of a list": {binding.Check[struct {
+			On []bool `json:"on" binding:"dive,min=1"`
+		}](), "a rule the validator cannot apply"},
+		"rules that fit": {binding.Check[struct {
+			On   *bool    `json:"on" binding:"omitempty,eq=true"`
+			N    *int     `json:"n" binding:"omitempty,min=3"`
+			Mail *string  `json:"mail" binding:"omitempty,email"`
+			List []string `json:"list" binding:"min=2,dive,oneof=a b"`
+		}](), ""},
 		"a word nobody defined": {binding.Check[struct {
 			A string `json:"a" strict:"require"`
 		}](), `unknown word in its strict tag: "require"`},

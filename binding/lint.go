@@ -164,15 +164,51 @@ func hasRules(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// rules runs the validator over zero targets: it panics at a rule nobody defined,
-// and better now than at the first request.
+// rules runs the validator over zero targets and over filled ones, which
+// omitempty and nil do not keep it from: it panics at a rule nobody defined or
+// that does not fit its field, and better now than at the first request.
 func (l *linter) rules() {
 	for t := range l.seen {
 		if t.Kind() != reflect.Struct {
 			continue
 		}
-		if e := l.s.validate(InBody, reflect.New(t)); e != nil && e.Code == codeInternal {
-			l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))
+		full := reflect.New(t)
+		for i := range t.NumField() {
+			if f := full.Elem().Field(i); f.CanSet() {
+				sample(f, 4)
+			}
 		}
+		for _, target := range []reflect.Value{reflect.New(t), full} {
+			if e := l.s.validate(InBody, target); e != nil && e.Code == codeInternal {
+				l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))
+				break
+			}
+		}
+	}
+}
+
+// sample gives v a value that is not zero, where it is built of plain ones.
+// Structs are left alone: each has its own turn.
+func sample(v reflect.Value, depth int) {
+	if depth == 0 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString("1")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		sample(v.Elem(), depth-1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		sample(v.Index(0), depth-1)
 	}
 }
