@@ -43,12 +43,14 @@ type Policy struct {
 
 	// CountIf says, by the status of the answer, whether the request counts. It is
 	// charged before the handler and given back afterwards, so requests sent at the
-	// same time cannot exceed the limit. A handler that panics stays charged. The
-	// default counts all. See [Failures].
+	// same time cannot exceed the limit. A handler that panics stays charged; one that
+	// hijacks the connection counts by the status set before. The default counts all.
+	// See [Failures].
 	CountIf func(status int) bool
 
 	// Lockout, when set, refuses everything of a key for this long once the limit
-	// has been used up: by counted requests with CountIf, else by a request over it.
+	// has been used up: by counted requests with CountIf, those under way when one of
+	// them fails included, else by a request over it.
 	Lockout time.Duration
 
 	// Skip, when set, takes requests out of this policy.
