@@ -276,3 +276,46 @@ func TestTheRaceOrderIsTheAnswersOrder(t *testing.T) {
 		}
 	})
 }
+
+// wrapping is a middleware that wraps the answers' bodies, as metrics do.
+type wrapping struct{ next http.RoundTripper }
+
+func (w wrapping) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct{ io.ReadCloser }{resp.Body}
+	}
+	return resp, err
+}
+
+func TestAMiddlewareDoesNotRenewTheTotalBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, egress.Policy{Resolver: everywhere{}})
+		egress.SetDialer(client, func(context.Context, string, netip.AddrPort, checkFunc) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() {
+				_, _ = far.Read(make([]byte, 4096))
+				time.Sleep(4 * time.Second) // simulated
+				_, _ = io.WriteString(far, "HTTP/1.1 302 Found\r\nLocation: /next\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+				_ = far.Close()
+			}()
+			return near, nil
+		})
+		own := &http.Client{Transport: wrapping{client.RoundTripper()}}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.example/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		resp, err := own.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if e := failure(t, err); e.Rule != "total_timeout" || time.Since(start) != 10*time.Second {
+			t.Errorf("%s after %v", e.Rule, time.Since(start))
+		}
+		time.Sleep(time.Minute) // simulated: the server's side ends
+		_ = client.Close()
+	})
+}

@@ -160,11 +160,15 @@ func (x *exchange) release() {
 	x.end(nil)
 }
 
-// deadline is shared by all hops: it stands in the previous answer's body.
+// untilKey finds, in the context of the request that a redirect answered, the end of
+// the total budget. A middleware may wrap the answer's body, but not that.
+type untilKey struct{}
+
+// deadline is shared by all hops.
 func (x *exchange) deadline() time.Time {
 	if x.hop > 0 {
-		if b, ok := x.req.Response.Body.(*body); ok {
-			return b.x.until
+		if until, ok := x.req.Response.Request.Context().Value(untilKey{}).(time.Time); ok {
+			return until
 		}
 	}
 	return x.start.Add(x.c.rules.Timeout)
@@ -180,6 +184,9 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		}
 		x.c.watch.remove(x) // a tunnel now: no answer any more, and the caller's own
 		return nil
+	}
+	if redirects(resp) {
+		resp.Request = x.req.WithContext(context.WithValue(x.req.Context(), untilKey{}, x.until))
 	}
 	if x.follows && redirects(resp) {
 		_, rule := textURL(resp.Header.Get("Location")) // net/http would quote it in its error
