@@ -22,3 +22,17 @@ func RuleArgs(limit int64, window time.Duration) (tick, keep, ttl int64) {
 	r := ruleOf(limit, window, limit <= exactUpTo)
 	return r.inRedis()
 }
+
+// Again charges an empty log n times at a moment and returns whether one more unit
+// fits at another.
+func Again(limit, n int64, window time.Duration, at, again int64) bool {
+	var e entry
+	var s slab
+	r := ruleOf(limit, window, limit <= exactUpTo)
+	for range n {
+		if e.judge(&s, &r, at, 1).ok {
+			e.push(&s, &r, 1)
+		}
+	}
+	return e.judge(&s, &r, again, 1).ok
+}
