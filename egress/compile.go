@@ -234,7 +234,8 @@ func (c *compiler) proxy(u *url.URL) *url.URL {
 	if u == nil {
 		return nil
 	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	_, _, ok := splitPort(u.Host)
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !ok {
 		c.fault("Proxy", u.Redacted(), "not an http or https URL with a host")
 	}
 	clone := *u

@@ -185,6 +185,17 @@ func TestEveryMistakeOfAPolicyIsReportedAtOnce(t *testing.T) {
 	}
 }
 
+func TestAProxyNeedsAPortThatExists(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{"127.0.0.1": true, "127.0.0.1:3128": true, "[::1]:3128": true, "[::1]": true, "127.0.0.1:0": false, "127.0.0.1:99999": false, "127.0.0.1:-1": false, ":80": false} {
+		c, err := egress.New(egress.Policy{Proxy: &url.URL{Scheme: "http", Host: host}})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", host, err)
+		}
+		_ = c.Close()
+	}
+}
+
 func TestAPolicyIsFrozenByNew(t *testing.T) {
 	t.Parallel()
 	p := egress.Policy{Hosts: []string{"example.com"}, NAT64Prefixes: prefixes("2a00:1098:2c::/96"), TLS: &tls.Config{MinVersion: tls.VersionTLS13}}
