@@ -29,7 +29,7 @@ type Delivery struct {
 	// ContentType is the body's type. Default "application/json".
 	ContentType string
 	// Secrets sign the message, in the form "whsec_" and base64 of 24 to 64 bytes. More
-	// than one makes one signature each, for the time of a rotation. Required.
+	// than one makes one signature each, for the time of a rotation; at most 42. Required.
 	Secrets []string
 	// Header holds further headers. Those of the signature cannot be set, and neither
 	// can Connection and Upgrade: a delivery is no tunnel.
@@ -74,6 +74,10 @@ func (c *Client) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 			return Receipt{Duration: time.Since(start)}, refused
 		}
 	}
+	if _, set := req.Header["Authorization"]; u.User != nil && !set { // as an http.Client does it
+		password, _ := u.User.Password()
+		req.SetBasicAuth(u.User.Username(), password)
+	}
 	req.URL, req.Host = u, u.Host
 	resp, err := c.RoundTripper().RoundTrip(req)
 	if err != nil {
@@ -105,6 +109,9 @@ func (d *Delivery) request(ctx context.Context, now time.Time) (*http.Request, e
 	keys, err := decodeSecrets(d.Secrets)
 	if err != nil {
 		mistakes = append(mistakes, err)
+	}
+	if len(keys) > mostSecrets {
+		mistakes = append(mistakes, &ConfigError{"Delivery.Secrets", strconv.Itoa(len(keys)), "more than " + strconv.Itoa(mostSecrets)})
 	}
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)

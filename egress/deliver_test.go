@@ -160,6 +160,7 @@ func TestADeliveryThatCannotBeSignedIsNotSent(t *testing.T) {
 		"a line end in the ID": {ID: "a\r\nX: y", Secrets: []string{secret}},
 		"a long ID":            {ID: strings.Repeat("a", 257), Secrets: []string{secret}},
 		"no secret":            {ID: "1"},
+		"43 secrets":           {ID: "1", Secrets: slices.Repeat([]string{secret}, 43)},
 		"an empty secret":      {ID: "1", Secrets: []string{""}},
 		"a short secret":       {ID: "1", Secrets: []string{"whsec_c2hvcnQ="}},
 		"no base64":            {ID: "1", Secrets: []string{"whsec_!!!"}},
@@ -176,6 +177,38 @@ func TestADeliveryThatCannotBeSignedIsNotSent(t *testing.T) {
 				t.Errorf("%s: the secret is in the error", name)
 			}
 		}
+	}
+}
+
+func TestAsManySecretsAsVerifyReads(t *testing.T) {
+	t.Parallel()
+	h := signed(t, "1", "x", append(slices.Repeat([]string{otherSecret}, 41), secret)...)
+	if _, _, err := egress.Verify([]string{secret}, h, []byte("x")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADeliveryMayCarryUserinfo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		url    string
+		header http.Header
+		want   string
+	}{
+		{"http://user:pass@hooks.example/", nil, "Basic dXNlcjpwYXNz"},
+		{"http://user:pass@hooks.example/", http.Header{"authorization": {"Bearer x"}}, "Bearer x"},
+		{"http://hooks.example/", nil, ""},
+	} {
+		r := &receiver{secrets: []string{secret}, status: 204}
+		client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}, AllowUserinfo: true}, r)
+		_, err := client.Deliver(t.Context(), egress.Delivery{URL: tc.url, ID: "1", Secrets: []string{secret}, Header: tc.header})
+		if err != nil || r.headers[0].Get("Authorization") != tc.want {
+			t.Errorf("%s: %v, %v", tc.url, r.headers, err)
+		}
+	}
+	strict, w := worldOf(t, egress.Policy{Resolver: everywhere{}}, says(""))
+	if _, err := strict.Deliver(t.Context(), egress.Delivery{URL: "http://user:pass@hooks.example/", ID: "1", Secrets: []string{secret}}); !errors.Is(err, egress.ErrBlocked) || len(w.dials()) != 0 {
+		t.Error(err)
 	}
 }
 

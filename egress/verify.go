@@ -21,6 +21,12 @@ const (
 // tolerance is how far a message's time may lie from now, either way.
 const tolerance = 5 * time.Minute
 
+// A signature header is at most 2 KiB, which is room for 42 signatures.
+const (
+	mostSignatures = 2048
+	mostSecrets    = 42
+)
+
 // ErrSignature means that a webhook message is not a fresh one of the sender's: a
 // header is missing, repeated or malformed, the time is more than five minutes off, or
 // no signature fits.
@@ -40,7 +46,7 @@ func Verify(secrets []string, h http.Header, body []byte) (id string, notAfter t
 	}
 	id, timestamp, signatures := single(h, headerID), single(h, headerTimestamp), single(h, headerSignature)
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil || strconv.FormatInt(seconds, 10) != timestamp || !validID(id) || len(signatures) > 2048 {
+	if err != nil || strconv.FormatInt(seconds, 10) != timestamp || !validID(id) || len(signatures) > mostSignatures {
 		return "", time.Time{}, ErrSignature
 	}
 	at := time.Unix(seconds, 0)
