@@ -182,7 +182,7 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		if !x.upgrade {
 			return blocked(ruleUpgrade, x.target.name)
 		}
-		x.c.watch.remove(x) // a tunnel now: no answer any more, and the caller's own
+		x.release() // a tunnel now: no answer any more, and the caller's own
 		return nil
 	}
 	if redirects(resp) {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -314,6 +315,41 @@ func TestAnUpgradeThatWasAskedForIsATunnel(t *testing.T) {
 		_ = tunnel.Close()
 	})
 	eventually(t, server.none, "the tunnel is left open")
+}
+
+// parent counts the contexts that hang on it.
+type parent struct {
+	context.Context
+	done     chan struct{}
+	children atomic.Int64
+}
+
+func (p *parent) Done() <-chan struct{} { return p.done }
+
+func (p *parent) AfterFunc(func()) func() bool {
+	p.children.Add(1)
+	return sync.OnceValue(func() bool { p.children.Add(-1); return true })
+}
+
+func TestAnExchangeThatEndedHoldsNothingOfItsContext(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "220 smtp.example\r\n",
+	} {
+		server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(conn, answer) })
+		client := newClient(t, egress.Policy{Resolver: everywhere{}})
+		egress.SetDialer(client, (&world{server: server.address}).dial)
+		ctx := &parent{Context: t.Context(), done: make(chan struct{})}
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://name.example/", http.NoBody)
+		req.Header.Set("Upgrade", "echo")
+		req.Header.Set("Connection", "Upgrade")
+		if resp, err := client.RoundTripper().RoundTrip(req); err == nil {
+			_ = resp.Body.Close()
+		}
+		eventually(t, func() bool { return ctx.children.Load() == 0 }, "something hangs on the context")
+		_ = client.Close()
+	}
 }
 
 // The request that is sent on to another origin has lost its Upgrade, so that origin
