@@ -48,8 +48,9 @@ func New(p Policy) (*Client, error) {
 }
 
 // HTTP returns an HTTP client that holds every rule on every hop. It is a new one
-// each time, over the same connections; changing its fields can lift none of the
-// rules. It has no Timeout of its own, since [Policy.Timeout] covers the exchange.
+// each time, over the same connections. A CheckRedirect of one's own may refuse more, and
+// must leave the requests' Response as it is: by it the rules for redirects know a
+// redirect. It has no Timeout of its own, since [Policy.Timeout] covers the exchange.
 func (c *Client) HTTP() *http.Client {
 	return &http.Client{
 		Transport:     roundTripper{c: c, follows: true},
@@ -59,7 +60,7 @@ func (c *Client) HTTP() *http.Client {
 
 // RoundTripper returns the part of [Client.HTTP] that holds the rules, for an
 // http.Client or a middleware of one's own. The rules for redirects hold too, as long
-// as the requests reach it as an http.Client makes them.
+// as the requests reach it as an http.Client makes them, with their Response.
 func (c *Client) RoundTripper() http.RoundTripper { return roundTripper{c: c} }
 
 // Parse judges a URL by all that can be said without the network, and returns it in

@@ -92,7 +92,8 @@ type Policy struct {
 	Resolver Resolver
 	// TLS is the base of the TLS settings, for own roots or client certificates.
 	// Verification cannot be turned off, TLS 1.2 is the least, and the server name is
-	// always the URL's host.
+	// always the URL's host. Its callbacks must not panic: they run in a goroutine of
+	// net/http, where a panic ends the process.
 	TLS *tls.Config
 	// Proxy is an http or https proxy that every connection is tunnelled through with
 	// CONNECT to the judged address. Environment variables are never read.

@@ -23,7 +23,8 @@ func (u URL) String() string { return u.text }
 // IsZero reports whether u is empty; it serves the JSON option omitzero.
 func (u URL) IsZero() bool { return u.text == "" }
 
-// MarshalText returns the canonical text.
+// MarshalText returns the canonical text. A zero URL's is empty, which UnmarshalText
+// refuses: give an optional field the JSON option omitzero.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.text), nil }
 
 // UnmarshalText judges text by the default policy. Its error repeats nothing of text.

@@ -11,8 +11,10 @@ import (
 )
 
 // Open returns p with one more permitted server: the exact address and port of a
-// URL such as httptest's http://127.0.0.1:34567. Other ports of that address, its
-// other spellings and its neighbours stay refused, and so does any redirect to them.
+// URL such as httptest's http://127.0.0.1:34567. Other ports of that address and its
+// neighbours stay refused, and so does any redirect to them. The address stays refused
+// in spellings that parsers disagree about; its IPv4-mapped form is the same address, and
+// a name that resolves to it leads to it.
 // A URL without a literal address and port makes egress.New fail with an error that
 // names AllowAddrPorts. p itself is not changed.
 func Open(p egress.Policy, server string) egress.Policy {
