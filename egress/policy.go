@@ -79,6 +79,7 @@ type Policy struct {
 	HeaderTimeout time.Duration
 
 	// MaxBody is the largest answer in bytes, counted after decompression. Default 10 MiB.
+	// The compressed bytes on the wire are bounded by Timeout alone.
 	MaxBody int64
 	// MaxHeader is the largest answer header in bytes, interim answers included.
 	// Default 64 KiB.
