@@ -42,8 +42,8 @@ const (
 
 // Error is every error of a [Client]. Its text is the same for all of them: what
 // was refused, unresolvable, closed or slow must look alike to whoever chose the
-// URL. Its fields are for logs and metrics; none holds a path, a query, a header or
-// a secret.
+// URL. Its fields are for logs and metrics; the text of none holds a path, a query, a
+// header or a secret.
 type Error struct {
 	// Kind is what went wrong.
 	Kind Kind
