@@ -10,6 +10,7 @@ package testserver
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -164,15 +165,19 @@ func poll(try func() error) error {
 	return err
 }
 
-// port returns a free loopback port below the ephemeral range's end.
+// port returns a free loopback port below those that systems give to outgoing
+// connections: one of them could otherwise take it before the server does.
 func port(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		p := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", address(p)); err == nil {
+			_ = l.Close()
+			return p
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	tb.Fatal("no free port")
+	return 0
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
