@@ -136,6 +136,9 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 			}
 		}
 	}
+	if err := once(len(values.Columns), func(i int) string { return values.Columns[i].Name }); err != nil {
+		return err
+	}
 	before := len(values.Columns)
 	if err := s.stamp(stmt, &values, s.pol.tenant, s.who.tenant); err != nil {
 		return err
@@ -283,6 +286,9 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 // that is met keeps its own. Others are those that do not simply take the inserted
 // row's value, which has been judged already.
 func (s *shield) conflictSet(set clause.Set) (updates, others clause.Set, err error) {
+	if err := once(len(set), func(i int) string { return set[i].Column.Name }); err != nil {
+		return nil, nil, err
+	}
 	for _, a := range set {
 		if done, ok := a.Value.(ifOwn); ok { // from an earlier use of the handle
 			a.Value = done.value

@@ -29,6 +29,9 @@ func (s *shield) update(stmt *gorm.Statement) error {
 			return err
 		}
 	}
+	if err := once(len(set), func(i int) string { return set[i].Column.Name }); err != nil {
+		return err
+	}
 	kept, err := s.judge(set, destIsStruct(stmt))
 	if err != nil {
 		return err
@@ -112,6 +115,23 @@ func sameColumn(written, name string) bool {
 		return true
 	}
 	return strings.EqualFold(bareColumn(written), name)
+}
+
+// once refuses a column that is written twice under two spellings: which of the
+// values the database takes is its own affair, so that none can be judged.
+func once(n int, written func(int) string) error {
+	names := make([]string, n)
+	for i := range names {
+		if names[i] = bareColumn(written(i)); names[i] == "" {
+			names[i] = written(i)
+		}
+		for _, known := range names[:i] {
+			if strings.EqualFold(known, names[i]) {
+				return refuse(ErrMismatch, "column "+known+" is given twice")
+			}
+		}
+	}
+	return nil
 }
 
 // bareColumn strips qualifiers and quotes; it is empty for anything that is not

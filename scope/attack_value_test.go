@@ -1,0 +1,29 @@
+package scope_test
+
+import (
+	"gorm.io/gorm"
+)
+
+// twiceAttacks give one column two values under two spellings: the harmless one is
+// to be judged, the other one stored.
+func twiceAttacks() []attack {
+	var out []attack
+	for _, spelled := range []string{"DocumentID", "DOCUMENT_ID", "comments.document_id", "`document_id`"} {
+		for _, ids := range [][2]string{{"alice-doc-1", "bob-doc-1"}, {"bob-doc-1", "alice-doc-1"}} {
+			two := func(more map[string]any) map[string]any {
+				row := map[string]any{spelled: ids[0], "document_id": ids[1]}
+				for k, v := range more {
+					row[k] = v
+				}
+				return row
+			}
+			name := spelled + " as " + ids[0]
+			out = append(out, effect("Updates with "+name, func(e *env) *gorm.DB {
+				return e.q().Model(&Comment{}).Where("id = ?", "alice-comment-1").Updates(two(nil))
+			}), effect("Create with "+name, func(e *env) *gorm.DB {
+				return e.q().Model(&Comment{}).Create(two(map[string]any{"id": "n90", "text": "planted below bob's"}))
+			}))
+		}
+	}
+	return out
+}
