@@ -27,3 +27,41 @@ func twiceAttacks() []attack {
 	}
 	return out
 }
+
+// documentView and countryView are second structs for tables that are known.
+type (
+	documentView struct {
+		ID        string `gorm:"primaryKey"`
+		CountryID *int64
+		OwnerID   string
+		Title     string
+	}
+	countryView struct {
+		ID   int64
+		Name string
+		Doc  *documentView `gorm:"foreignKey:CountryID"`
+	}
+)
+
+func (documentView) TableName() string { return "documents" }
+func (countryView) TableName() string  { return "countries" }
+
+func secondModelAttacks() []attack {
+	return []attack{
+		named("Joins", func(e *env) (any, error) {
+			var v []countryView
+			err := e.db.Joins("Doc").Find(&v).Error
+			return v, err
+		}),
+		named("InnerJoins", func(e *env) (any, error) {
+			var v []countryView
+			err := e.db.InnerJoins("Doc").Find(&v).Error
+			return v, err
+		}),
+		named("Preload", func(e *env) (any, error) {
+			var v []countryView
+			err := e.db.Preload("Doc").Find(&v).Error
+			return v, err
+		}),
+	}
+}

@@ -92,10 +92,15 @@ func (g *guard) join(stmt *gorm.Statement, i int) error {
 	return nil
 }
 
-// relation refuses a join on a model nobody declared.
+// relation refuses a join on a model nobody declared, and one on a protected table
+// through another struct: the predicate of a join hangs on the declared one.
 func (g *guard) relation(rel *schema.Relationship) error {
-	if g.lookup(rel.FieldSchema.Table) == nil {
+	pol := g.lookup(rel.FieldSchema.Table)
+	if pol == nil {
 		return refuse(ErrUnprotected, rel.FieldSchema.Table)
+	}
+	if pol.protected() && rel.FieldSchema != pol.schema {
+		return refuse(ErrUnsupported, "a join on "+pol.table+" through a model that is not the protected one")
 	}
 	return nil
 }
