@@ -57,6 +57,7 @@ func rawAttacks() []attack {
 		text("unicode escapes", `SELECT * FROM U&"d\006Fcuments"`),
 		text("a dollar-quoted string", "SELECT $$x$$ AS a, title FROM documents"),
 		text("TABLE", "TABLE documents"),
+		text("a comment that ends with a carriage return", "SELECT 'x' AS name --\r UNION ALL SELECT name FROM folders\n"),
 		execute("UPDATE", "UPDATE documents SET title = 'x'"),
 		execute("DELETE", "DELETE FROM documents"),
 		execute("INSERT", "INSERT INTO documents (id, tenant_id, owner_id) VALUES ('n50', 'acme', 'bob')"),

@@ -298,6 +298,9 @@ func (l *lexer) blanks() {
 			l.at += len("\ufeff") // SQLite skips it
 		case strings.HasPrefix(rest, "--") && (!l.mysql || len(rest) == 2 || rest[2] <= ' '), rest[0] == '#' && l.mysql:
 			end := strings.IndexByte(rest, '\n')
+			if l.postgres {
+				end = strings.IndexAny(rest, "\r\n")
+			}
 			if end < 0 {
 				end, l.unclosed = len(rest), true
 			}
