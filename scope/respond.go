@@ -87,7 +87,8 @@ func driverStatus(err error) int {
 	var state interface{ SQLState() string } // PostgreSQL
 	if errors.As(err, &state) {
 		switch state.SQLState() {
-		case "22P02", "23503", "42501": // bad text for a type, foreign key, row-level security
+		case "22P02", "22003", "22021", // bad text for a type, a number out of range, bytes that are no text
+			"23503", "42501": // foreign key, row-level security
 			return http.StatusNotFound
 		case "23505":
 			return http.StatusConflict

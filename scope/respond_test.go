@@ -57,6 +57,9 @@ func TestWhatIsOutOfReachIsOneAnswer(t *testing.T) {
 				}
 				if kind == "postgres" {
 					errs["a malformed uuid"] = w.root.Exec("SELECT 'x'::uuid").Error
+					errs["a number too large"] = e.q().First(&Note{}, "id = ?", "99999999999999999999").Error
+					errs["an id with a zero byte"] = e.q().First(&d, "id = ?", "a\x00b").Error
+					errs["an id that is no UTF-8"] = e.q().First(&d, "id = ?", "a\xffb").Error
 				}
 				for what, err := range errs {
 					got, c := answer(t, err)
