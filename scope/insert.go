@@ -2,6 +2,7 @@ package scope
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -110,6 +111,12 @@ var errNested = refuse(ErrUnsupported, "nested writes need scope.Guard")
 
 // insert stamps or refuses the rows about to be stored.
 func (s *shield) insert(stmt *gorm.Statement) error {
+	switch {
+	case stmt.Error != nil:
+		return nil // gorm has found no rows in it, and sends nothing
+	case nilMap(stmt.Dest): // nothing can be written back into it: gorm panics, as fill would
+		return gorm.ErrInvalidValue
+	}
 	if i, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok {
 		if i.Modifier != "" && !strings.EqualFold(i.Modifier, "IGNORE") && !strings.EqualFold(i.Modifier, "OR IGNORE") {
 			return refuse(ErrUnsupported, "an INSERT with a modifier")
@@ -205,6 +212,23 @@ func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column,
 		values.Values[i] = row
 	}
 	return nil
+}
+
+func nilMap(dest any) bool {
+	var rows []map[string]any
+	switch dest := dest.(type) {
+	case map[string]any:
+		return dest == nil
+	case *map[string]any:
+		return dest == nil || *dest == nil
+	case []map[string]any:
+		rows = dest
+	case *[]map[string]any:
+		if dest != nil {
+			rows = *dest
+		}
+	}
+	return slices.ContainsFunc(rows, func(row map[string]any) bool { return row == nil })
 }
 
 // fill writes what was stamped back into the value the caller handed in.
