@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"database/sql/driver"
+	"reflect"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -79,7 +81,7 @@ func (w *writer) equal(c *column, table string, from string) error {
 	w.column(table, c.name)
 	w.text(" = ")
 	w.bind(v)
-	if w.mysql && c.text {
+	if w.mysql && (c.text || c.field.DataType != "uuid" && textual(v)) {
 		w.text(" AND CAST(")
 		w.column(table, c.name)
 		w.text(" AS BINARY) = CAST(")
@@ -87,6 +89,22 @@ func (w *writer) equal(c *column, table string, from string) error {
 		w.text(" AS BINARY)")
 	}
 	return nil
+}
+
+// textual reports whether a driver is given text for v, whatever its type in Go.
+func textual(v any) bool {
+	if valuer, ok := v.(driver.Valuer); ok {
+		inner, err := valuer.Value()
+		if err != nil {
+			return true
+		}
+		v = inner
+	}
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t != nil && (t.Kind() == reflect.String || t.Kind() == reflect.Slice)
 }
 
 // exists ties a row to a parent that is the caller's.
