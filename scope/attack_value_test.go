@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // twiceAttacks give one column two values under two spellings: the harmless one is
@@ -64,4 +65,30 @@ func secondModelAttacks() []attack {
 			return v, err
 		}),
 	}
+}
+
+// publicAttacks have the database copy a foreign row into a table that everybody
+// may read.
+func publicAttacks() []attack {
+	var out []attack
+	for name, stolen := range map[string]func(*env) any{
+		"an expression":  func(*env) any { return gorm.Expr("(SELECT MAX(name) FROM folders)") },
+		"a raw subquery": func(e *env) any { return e.w.db.Raw("SELECT MAX(name) FROM folders") },
+	} {
+		copied := func(what string, write func(*env, any) *gorm.DB) {
+			out = append(out, named(what+" with "+name, func(e *env) (any, error) {
+				return nil, write(e, stolen(e)).Error
+			}))
+		}
+		copied("Update", func(e *env, v any) *gorm.DB { return e.db.Model(&Country{}).Where("id = 1").Update("name", v) })
+		copied("Create", func(e *env, v any) *gorm.DB {
+			return e.db.Model(&Country{}).Create(map[string]any{"id": 9, "name": v})
+		})
+		copied("an upsert", func(e *env, v any) *gorm.DB {
+			return e.db.Clauses(clause.OnConflict{
+				Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.Assignments(map[string]any{"name": v}),
+			}).Create(&Country{ID: 1, Name: "x"})
+		})
+	}
+	return out
 }

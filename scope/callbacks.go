@@ -204,6 +204,15 @@ func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 	if err := g.fragments(stmt, op); err != nil {
 		return err
 	}
+	switch op {
+	case creating:
+		coverInsert(stmt)
+		hook(stmt, "INSERT", publicInsert)
+		hook(stmt, "VALUES", publicValues)
+	case updating, deleting:
+		hook(stmt, "UPDATE", publicUpdate)
+	case reading:
+	}
 	return g.joins(stmt, &who)
 }
 
