@@ -1,6 +1,8 @@
 package scope_test
 
 import (
+	"database/sql"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
@@ -91,4 +93,43 @@ func publicAttacks() []attack {
 		})
 	}
 	return out
+}
+
+// hiddenAttacks put SQL where gorm unpacks a value: foreign rows decide whether
+// alice's come back.
+func hiddenAttacks() []attack {
+	text := gorm.Expr("(SELECT MAX(name) FROM folders)")
+	type inner struct{ X any }
+	type Embedded struct{ X any }
+	where := func(name, cond string, arg any) attack {
+		return named(name, func(e *env) (any, error) {
+			var d []Document
+			err := e.q().Where(cond, arg).Find(&d).Error
+			if err == nil && len(d) > 0 {
+				return "foreign rows of bob's decide", nil
+			}
+			return nil, err
+		})
+	}
+	return []attack{
+		where("a named map", "title > @x OR title < @x", map[string]any{"x": text}),
+		where("sql.Named", "title > @x OR title < @x", sql.Named("x", text)),
+		where("a named list", "title NOT IN @x", sql.Named("x", []any{text})),
+		where("a struct", "title > @X OR title < @X", inner{text}),
+		where("a pointer to a struct", "title > @X OR title < @X", &inner{text}),
+		where("an embedded struct", "title > @X OR title < @X", struct{ Embedded }{Embedded{text}}),
+		where("a list of expressions", "title NOT IN ?", []clause.Expr{text}),
+		where("a list of lists", "(title, id) NOT IN ?", [][]any{{text, "x"}}),
+		where("an array", "title NOT IN ?", [1]any{text}),
+		named("Select of a named argument", func(e *env) (any, error) {
+			var rows []map[string]any
+			err := e.q().Model(&Document{}).Select("@x AS x", map[string]any{"x": text}).Find(&rows).Error
+			return rows, err
+		}),
+		named("Select of a list", func(e *env) (any, error) {
+			var rows []map[string]any
+			err := e.q().Model(&Document{}).Select("? AS x", []clause.Expr{text}).Find(&rows).Error
+			return rows, err
+		}),
+	}
 }

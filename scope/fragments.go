@@ -62,10 +62,11 @@ func (g *guard) writeClauses(stmt *gorm.Statement, op operation) error {
 // or text.
 func (g *guard) join(stmt *gorm.Statement, i int) error {
 	j := &stmt.Joins[i]
-	for _, c := range j.Conds {
-		if err := g.value(stmt, c); err != nil {
-			return err
-		}
+	if err := g.values(stmt, j.Conds); err != nil {
+		return err
+	}
+	if err := g.named(stmt, j.Conds); err != nil {
+		return err
 	}
 	if j.On != nil {
 		if err := g.expressions(stmt, j.On.Exprs); err != nil {
@@ -122,6 +123,9 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	case clause.Expr:
 		return g.textWith(stmt, e.SQL, e.Vars)
 	case clause.NamedExpr:
+		if err := g.named(stmt, e.Vars); err != nil {
+			return err
+		}
 		return g.textWith(stmt, e.SQL, e.Vars)
 	case clause.Where:
 		return g.expressions(stmt, e.Exprs)
@@ -250,7 +254,7 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	case []clause.Expression:
 		return g.expressions(stmt, v)
 	default:
-		return nil
+		return g.hidden(stmt, v)
 	}
 }
 
