@@ -70,7 +70,7 @@ func attacks() map[string][]attack {
 		"updates": updateAttacks(), "saves": saveAttacks(), "creates": createAttacks(), "upserts": upsertAttacks(),
 		"deletes": deleteAttacks(), "finishers": finisherAttacks(), "sessions": sessionAttacks(), "raw": rawAttacks(),
 		"generics": genericAttacks(), "shapes": shapeAttacks(), "collation": collationAttacks(),
-		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(),
+		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
 	}
 }
 

@@ -133,3 +133,29 @@ func hiddenAttacks() []attack {
 		}),
 	}
 }
+
+// rawClauseAttacks put text into clauses that usually hold names.
+func rawClauseAttacks() []attack {
+	out := "1=1) UNION SELECT * FROM documents -- "
+	pair := "owner_id = 'bob', stars"
+	return []attack{
+		named("clause.Insert as a condition", func(e *env) (any, error) { return docs(e.q().Where(clause.Insert{Modifier: out})) }),
+		named("clause.Update as a condition", func(e *env) (any, error) {
+			return docs(e.q().Where("stars > 0").Where(clause.Update{Modifier: out}))
+		}),
+		named("a lock on raw text", func(e *env) (any, error) {
+			return docs(e.q().Clauses(clause.Locking{Strength: "UPDATE", Table: clause.Table{Name: "documents; DELETE FROM covers", Raw: true}}))
+		}),
+		effect("a raw conflict column", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{
+				Columns:   []clause.Column{{Name: "id) DO UPDATE SET title = 'taken' WHERE true -- ", Raw: true}},
+				DoUpdates: clause.AssignmentColumns([]string{"title"}),
+			}).Create(&Document{ID: "bob-doc-1", Title: "taken"})
+		}),
+		effect("a raw assignment from the inserted row", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.Set{{
+				Column: clause.Column{Name: pair, Raw: true}, Value: clause.Column{Table: "excluded", Name: pair, Raw: true},
+			}}}).Create(&Document{ID: "alice-doc-1"})
+		}),
+	}
+}

@@ -118,8 +118,12 @@ func (g *guard) expressions(stmt *gorm.Statement, exprs []clause.Expression) err
 // expression finds SQL text in an expression.
 func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
-	case nil, *shield, condition, ifOwn, clause.Limit, clause.Insert, clause.Update, clause.Delete:
+	case nil, *shield, condition, ifOwn, clause.Limit, clause.Delete:
 		return nil
+	case clause.Insert:
+		return g.fragment(e.Modifier)
+	case clause.Update:
+		return g.fragment(e.Modifier)
 	case clause.Expr:
 		return g.textWith(stmt, e.SQL, e.Vars)
 	case clause.NamedExpr:
@@ -193,6 +197,9 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 		if err := g.fragment(e.OnConstraint); err != nil {
 			return err
 		}
+		if err := g.columns(e.Columns); err != nil {
+			return err
+		}
 		if err := g.assignments(stmt, e.DoUpdates); err != nil {
 			return err
 		}
@@ -200,6 +207,9 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 	case clause.Values:
 		return nil
 	case clause.Locking:
+		if e.Table.Raw {
+			return refuse(ErrUnsupported, "a lock on raw text")
+		}
 		return g.fragment(e.Strength + " " + e.Options)
 	default:
 		return g.unknown(stmt, e)

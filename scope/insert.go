@@ -317,7 +317,7 @@ func (s *shield) conflictSet(set clause.Set) (updates, others clause.Set, err er
 		if done, ok := a.Value.(ifOwn); ok { // from an earlier use of the handle
 			a.Value = done.value
 		}
-		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && sameColumn(col.Name, a.Column.Name) {
+		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && bareColumn(a.Column.Name) != "" && sameColumn(col.Name, a.Column.Name) {
 			if !s.scoped(a.Column.Name) {
 				updates = append(updates, a)
 			}
