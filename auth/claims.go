@@ -122,7 +122,7 @@ func (c *claims) member(name, value string) Reason {
 	if f == nil {
 		return ""
 	}
-	if value != "null" {
+	if value != "null" && value != `""` && value != "[]" { // what says nothing is not there
 		c.seen |= f.required
 	}
 	if f.values != nil {
