@@ -47,14 +47,17 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 	var keys [][]any
 	for _, row := range values.Values {
 		key := make([]any, len(at))
-		missing := false
+		missing, zero := false, true
 		for i, j := range at {
-			if j < 0 || j >= len(row) || isZero(row[j]) {
+			if j < 0 || j >= len(row) || isNothing(row[j]) {
 				missing = true
 				continue
 			}
 			key[i] = row[j]
+			// A zero is part of a composite key, unless all that is no scope column is zero.
+			zero = zero && (isZero(row[j]) || s.scoped(e.child[i].DBName))
 		}
+		missing = missing || zero && !s.allScoped(e)
 		switch {
 		case missing && owns:
 			return refuse(ErrMismatch, "a row without the parent that owns it")
@@ -63,6 +66,16 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 		}
 	}
 	return s.visible(stmt, e, keys, owns)
+}
+
+// allScoped reports whether a key consists of nothing but scope columns.
+func (s *shield) allScoped(e *edge) bool {
+	for _, f := range e.child {
+		if !s.scoped(f.DBName) {
+			return false
+		}
+	}
+	return true
 }
 
 // updateKeys does the same for assignments.
@@ -86,7 +99,7 @@ func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns 
 	for i, f := range e.child {
 		v, assigned := assigned(set, f.DBName)
 		switch {
-		case assigned && isZero(v):
+		case assigned && isZero(v) && (isNothing(v) || len(e.child) == 1):
 			if owns {
 				return ErrImmutable // the row would belong to nobody
 			}
