@@ -113,7 +113,7 @@ var errNested = refuse(ErrUnsupported, "nested writes need scope.Guard")
 func (s *shield) insert(stmt *gorm.Statement) error {
 	switch {
 	case stmt.Error != nil:
-		return nil // gorm has found no rows in it, and sends nothing
+		return nil //nolint:nilerr // gorm holds the error already, and sends nothing
 	case nilMap(stmt.Dest): // nothing can be written back into it: gorm panics, as fill would
 		return gorm.ErrInvalidValue
 	}
