@@ -227,8 +227,10 @@ func TestAnEarlyAnswerIsNotTimedAsALateHeader(t *testing.T) {
 		client := newClient(t, egress.Policy{Resolver: everywhere{}})
 		egress.SetDialer(client, func(context.Context, string, netip.AddrPort, checkFunc) (net.Conn, error) {
 			near, far := net.Pipe()
-			go func() { _, _ = io.Copy(io.Discard, far) }()
 			go func() {
+				// An answer before the first byte of a question would be an unsolicited one.
+				_, _ = io.ReadFull(far, make([]byte, 1))
+				go func() { _, _ = io.Copy(io.Discard, far) }()
 				_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na")
 				time.Sleep(8 * time.Second) // simulated
 				_, _ = io.WriteString(far, "b")
