@@ -85,7 +85,9 @@ func (a *answers) write(c *gin.Context, refusal *Error, s scheme, extra string) 
 	switch refusal.Status {
 	case http.StatusServiceUnavailable:
 		h["Retry-After"] = []string{strconv.Itoa(int((refusal.RetryAfter + time.Second - 1) / time.Second))}
-		_ = c.Error(refusal)
+		if refusal.Reason != reasonCanceled {
+			_ = c.Error(refusal)
+		}
 	default:
 		lines, known := a.made[answer401{s, refusal.Code}]
 		if !known || extra != "" {

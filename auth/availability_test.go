@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/auth"
 	"github.com/ginsec/ginsec/auth/authtest"
+	"github.com/ginsec/ginsec/identity"
 )
 
 func TestHangingEndpointCostsKnownKeysNothing(t *testing.T) {
@@ -101,6 +107,67 @@ func TestClientThatHangsUpChangesNothing(t *testing.T) {
 		o.expect(t, "a patient client", v, fresh, 200)
 		if o.fetches() != 2 {
 			t.Errorf("%d fetches", o.fetches())
+		}
+	})
+}
+
+// Clients that hang up while a dependency is slow must not ring the operator's
+// bell; those who stay and get no answer must.
+func TestClientThatHangsUpRaisesNoAlarm(t *testing.T) {
+	t.Parallel()
+	events, slow := &sink{}, false
+	inBubble(t, func(cfg *auth.Config) {
+		cfg.Audit = events
+		cfg.Revoked = func(ctx context.Context, _ *identity.Principal) (bool, error) {
+			if !slow {
+				return false, nil
+			}
+			select {
+			case <-ctx.Done():
+				return false, ctx.Err()
+			case <-time.After(time.Second):
+				return false, downError{}
+			}
+		}
+	}, func(t *testing.T, o *origin, v *auth.Verifier) {
+		t.Helper()
+		time.Sleep(time.Minute)
+		o.hang()
+		known, unknown := mint(t, o.iss, nil), mintWith(t, o.iss, nil, authtest.Token{Header: map[string]any{"kid": "no"}})
+		slow = true
+		var failures int
+		r := gin.New()
+		r.GET("/whoami", func(c *gin.Context) { c.Next(); failures = len(c.Errors) }, v.Middleware())
+		for reason, token := range map[string]string{"keys_unavailable": unknown, "revocation_unavailable": known} {
+			for _, stays := range []bool{false, true} {
+				wait := 10 * time.Millisecond
+				if stays {
+					wait = time.Minute
+				}
+				want, verdict, reported := "canceled", audit.Deny, 0
+				if stays {
+					want, verdict, reported = reason, audit.Error, 1
+				}
+				ctx, hangUp := context.WithTimeout(context.Background(), wait)
+				req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/whoami", nil)
+				req.Header.Set("Authorization", "Bearer "+token)
+				w := httptest.NewRecorder()
+				r.ServeHTTP(w, req)
+				_, err := v.Verify(ctx, token)
+				hangUp()
+				if w.Code != 503 || statusOf(err) != 503 || failures != reported {
+					t.Errorf("%s, stays %v: %d, %v, %d errors", reason, stays, w.Code, err, failures)
+				}
+				told := slices.DeleteFunc(events.take(), func(e audit.Event) bool { return e.Reason == "key_fetch" })
+				for _, e := range told {
+					if e.Reason != want || e.Verdict != verdict {
+						t.Errorf("%s, stays %v: %+v", reason, stays, e)
+					}
+				}
+				if len(told) != 2 {
+					t.Errorf("%s, stays %v: %d events", reason, stays, len(told))
+				}
+			}
 		}
 	})
 }

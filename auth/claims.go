@@ -131,7 +131,7 @@ func (c *claims) member(name, value string) Reason {
 		}
 	}
 	if f.tenant {
-		if c.tenant, _ = str(value); c.tenant == "" {
+		if c.tenant, _ = str(value); !isName(c.tenant) {
 			return reasonClaims
 		}
 	}
@@ -160,7 +160,7 @@ func (c *claims) standard(k kind, value string) (ok bool) {
 		c.iss, ok = str(value)
 	case kindSub:
 		c.sub, ok = str(value)
-		ok = ok && c.sub != "" && len(c.sub) <= 255 // OpenID Connect Core, section 2
+		ok = ok && isName(c.sub)
 	case kindJti:
 		c.jti, ok = str(value)
 	case kindExp:
@@ -179,6 +179,21 @@ func (c *claims) standard(k kind, value string) (ok bool) {
 		ok = true
 	}
 	return ok
+}
+
+// isName reports whether s can be a subject or a tenant: not empty, at most 255
+// bytes (OpenID Connect Core, section 2), and without control characters, which no
+// issuer means and which break lines in logs and cut keys short.
+func isName(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // setClient keeps the claim of the highest rank among those that name the

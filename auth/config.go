@@ -133,14 +133,14 @@ type Issuer struct {
 type JWKSConfig struct {
 	_ [0]func()
 
-	// Refresh is how often a key set is fetched, ±10 %. The default is 10 min,
-	// the least 1 s. The
-	// answer's Cache-Control: max-age replaces it, within 1 min and 1 h.
+	// Refresh is how often a key set is fetched, ±10 %. The default is 10 min, the
+	// least 1 s, the most 24 h. The answer's Cache-Control: max-age replaces it,
+	// within 1 min and 1 h.
 	Refresh time.Duration
 
 	// Cooldown is the least time between two fetches that tokens with an unknown key
 	// can cause. One that arrives sooner is refused and fetched for at the end of it.
-	// The default is 10 s.
+	// The default is 10 s, the least 1 ms, the most 1 h.
 	Cooldown time.Duration
 
 	// MaxStale is how long keys are used after they should have been refreshed,
@@ -176,8 +176,8 @@ type JWKSConfig struct {
 type CacheConfig struct {
 	_ [0]func()
 
-	// Entries bounds the number of tokens, about 1 KiB each. The default is 10 000.
-	// Negative remembers nothing.
+	// Entries bounds the number of tokens, about 1 KiB each. The default is 10 000,
+	// the most 2^24. Negative remembers nothing.
 	Entries int
 
 	// TTL bounds how long a token is remembered. The default is 5 min.

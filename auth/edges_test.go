@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,7 @@ func TestEmptyNonceKeyAndRestlessRefreshAreMistakes(t *testing.T) {
 		"AudienceClaim": func(c *auth.Config) { c.AudienceClaim = " " },
 		"Cache.Entries": func(c *auth.Config) { c.Cache.Entries = 1 << 25 },
 		"JWKS.Refresh":  func(c *auth.Config) { c.JWKS.Refresh = time.Second - 1 },
+		"JWKS.Cooldown": func(c *auth.Config) { c.JWKS.Cooldown = time.Millisecond - 1 },
 	} {
 		cfg := configFor(newIssuer(t, "ES256"))
 		change(&cfg)
@@ -86,6 +88,26 @@ func TestEmptyNonceKeyAndRestlessRefreshAreMistakes(t *testing.T) {
 		}
 		if v != nil {
 			_ = v.Close()
+		}
+	}
+}
+
+// What is wrong with another field is not blamed on the keys.
+func TestGoodStaticKeysAreNotBlamedForOtherMistakes(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	for field, change := range map[string]func(*auth.Config){
+		"Algorithms[0]": func(c *auth.Config) { c.Algorithms = []string{"ES257"} },
+		"JWKS.MaxKeys":  func(c *auth.Config) { c.JWKS.MaxKeys = -1 },
+		"Audiences":     func(c *auth.Config) { c.Audiences = nil },
+	} {
+		cfg := configFor(iss)
+		cfg.Issuers[0].JWKS = iss.JWKS()
+		change(&cfg)
+		_, err := auth.New(cfg)
+		var fault *auth.ConfigError
+		if !errors.As(err, &fault) || fault.Field != field || strings.Contains(err.Error(), "Issuers[0].JWKS") {
+			t.Errorf("%s: %v", field, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ginsec/ginsec/auth"
@@ -31,6 +32,29 @@ func TestADemandedClaimThatIsEmptyIsNotThere(t *testing.T) {
 		}
 		if _, err := v.Verify(t.Context(), mint(t, iss, claims)); (err == nil) != tc.good {
 			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+// Whoever reads a subject or a tenant in a log, a header or a key must be able to
+// trust that it is one line.
+func TestNamesHoldNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	cfg := configFor(iss)
+	cfg.TenantClaim = "org"
+	v := newVerifier(t, cfg)
+	for name, good := range map[string]bool{
+		"acme": true, "acme corp": true, "żółć|🦊": true, "a\u0080b": true, "~": true, strings.Repeat("t", 255): true,
+		"": false, "a\x00": false, "a\nb": false, "\r": false, "\tb": false, "a\x1fb": false, "a\x7fb": false, "\x1b[2J": false,
+		strings.Repeat("t", 256): false, strings.Repeat("é", 128): false,
+	} {
+		for _, claim := range []string{"sub", "org"} {
+			claims := map[string]any{"sub": "alice", "org": "acme"}
+			claims[claim] = name
+			if _, err := v.Verify(t.Context(), mint(t, iss, claims)); (err == nil) != good {
+				t.Errorf("%s %q: %v", claim, name, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -54,6 +55,7 @@ const (
 	reasonSeenUnavailable       Reason = "seen_unavailable"
 	reasonRevoked               Reason = "revoked"
 	reasonRevocationUnavailable Reason = "revocation_unavailable"
+	reasonCanceled              Reason = "canceled"
 
 	// The guards.
 	reasonGranted     Reason = "granted"
@@ -110,6 +112,17 @@ func badRequest(r Reason) *Error {
 
 func unavailable(r Reason, cause error) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Reason: r, RetryAfter: retryAfter, cause: cause}
+}
+
+// blamed tells a dependency that failed from a client that did not wait for it: one
+// that hangs up must not be able to raise an operator's alarm.
+func (e *Error) blamed(ctx context.Context) *Error {
+	if e.Status < http.StatusInternalServerError || ctx.Err() == nil {
+		return e
+	}
+	blamed := *e
+	blamed.Reason = reasonCanceled
+	return &blamed
 }
 
 // ConfigError is one mistake in a [Config]. [New] reports all of them, joined;

@@ -36,7 +36,7 @@ func record(ctx context.Context, sink audit.Sink, route string, e *verified, ref
 
 func recordOf(ctx context.Context, sink audit.Sink, route, subject string, refusal *Error, start time.Time) {
 	verdict := audit.Deny
-	if refusal.Status >= http.StatusInternalServerError {
+	if refusal.Status >= http.StatusInternalServerError && refusal.Reason != reasonCanceled {
 		verdict = audit.Error
 	}
 	if !audit.Wanted(ctx, sink, verdict) {

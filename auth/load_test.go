@@ -193,6 +193,31 @@ func TestVerifiersInOneChainRunOncePerRequest(t *testing.T) {
 	}
 }
 
+// The verifier that stands last says who the request is, also when it knew before.
+func TestLastVerifierOfAChainSaysWho(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	one, two := configFor(iss), configFor(iss)
+	one.Issuers[0].Namespace, two.Issuers[0].Namespace = "one", "two"
+	a, b := newVerifier(t, one).Middleware(), newVerifier(t, two).Middleware()
+	token := "Bearer " + mint(t, iss, nil)
+	for want, chains := range map[string][][]gin.HandlerFunc{
+		"one:alice": {{a}, {b, a}, {a, b, a}, {a, b, b, a}, {b, a, b, a}, {a, b, a, a}},
+		"two:alice": {{b}, {a, b}, {b, a, b}, {a, b, a, b}, {a, b, a, b, a, b}},
+	} {
+		for i, chain := range chains {
+			if w := do(newEngine(chain...), token); w.Code != 200 || w.Body.String() != want {
+				t.Errorf("chain %d of %s: %d %s", i, want, w.Code, w.Body)
+			}
+		}
+	}
+	// What an application published in between stays.
+	own := func(c *gin.Context) { identity.Set(c, &identity.Principal{Subject: "own"}) }
+	if w := do(newEngine(a, own, a), token); w.Body.String() != "own" {
+		t.Errorf("an application's own principal: %s", w.Body)
+	}
+}
+
 func TestAudienceOfAGroup(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")

@@ -63,6 +63,7 @@ func (v *Verifier) Middleware(opts ...Option) gin.HandlerFunc {
 func (v *Verifier) serve(c *gin.Context, o *options) {
 	e, again := v.published(c)
 	if again && o.satisfied(e) {
+		v.publish(c, e) // another verifier may have published its own since
 		return
 	}
 	start := time.Now()
@@ -79,6 +80,7 @@ func (v *Verifier) serve(c *gin.Context, o *options) {
 	}
 	ctx := c.Request.Context()
 	if refusal != nil {
+		refusal = refusal.blamed(ctx)
 		record(ctx, v.cfg.Audit, c.FullPath(), e, refusal, start)
 		v.answers.write(c, refusal, s, "")
 		return
@@ -145,14 +147,19 @@ func (v *Verifier) published(c *gin.Context) (*verified, bool) {
 // publish makes e's principal that of the request. It joins the one value all
 // controls share, so that it costs one copy of the request at most.
 func (v *Verifier) publish(c *gin.Context, e *verified) {
-	// A request made from another's context inherits its principal: nobody hides it.
-	inherited := e.principal == nil && reqctx.Own(c, publishedKey{}) == nil &&
-		c.Request.Context().Value(publishedKey{}) != nil
-	if other, _ := reqctx.Own(c, publishedKey{}).(*verified); other != nil && other.owner != v {
+	other, _ := reqctx.Own(c, publishedKey{}).(*verified)
+	if other == e {
+		return
+	}
+	// Nobody hides somebody: whom another verifier found, and the principal that a
+	// request made from another's context inherits.
+	hides := e.principal == nil && (other != nil && other.principal != nil ||
+		other == nil && c.Request.Context().Value(publishedKey{}) != nil)
+	if other != nil && other.owner != v {
 		reqctx.Put(c, other.owner, other)
 	}
 	reqctx.Put(c, publishedKey{}, e)
-	if e.principal != nil || inherited {
+	if e.principal != nil || hides {
 		identity.Set(c, e.principal)
 	}
 }

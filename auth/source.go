@@ -56,8 +56,8 @@ func newSource(iss Issuer, cfg *JWKSConfig, allowed []*algorithm, report func(Re
 }
 
 // staticSource holds keys that never change.
-func staticSource(raw []byte, cfg *JWKSConfig, allowed []*algorithm) (*source, error) {
-	keys, err := parseKeys(raw, allowed, cfg.MaxKeys)
+func staticSource(raw []byte, maxKeys int, allowed []*algorithm) (*source, error) {
+	keys, err := parseKeys(raw, allowed, maxKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func staticSource(raw []byte, cfg *JWKSConfig, allowed []*algorithm) (*source, e
 		return nil, err
 	}
 	s.generation = 1
-	src := &source{cfg: cfg, static: true, closed: true}
+	src := &source{static: true, closed: true}
 	src.snapshot.Store(s)
 	return src, nil
 }

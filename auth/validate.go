@@ -54,12 +54,16 @@ func (f *faults) positive(field string, d *time.Duration, standard, limit time.D
 	f.duration(field, d, standard, limit)
 }
 
+// mostKeys is the most that JWKSConfig.MaxKeys can be.
+const mostKeys = 1000
+
 // maxRequired keeps what is demanded within the bits of one word.
 const maxRequired = 48
 
 // prepare checks cfg, fills in its defaults and makes it independent of what the
-// caller goes on holding.
-func (cfg *Config) prepare() error {
+// caller goes on holding. It returns the key sources of the issuers whose keys are
+// in cfg, nil for the others.
+func (cfg *Config) prepare() ([]*source, error) {
 	cfg.Issuers, cfg.Audiences, cfg.ClientIDs = slices.Clone(cfg.Issuers), slices.Clone(cfg.Audiences), slices.Clone(cfg.ClientIDs)
 	var f faults
 	f.issuers(cfg)
@@ -94,7 +98,38 @@ func (cfg *Config) prepare() error {
 	}
 	f.name("AudienceClaim", cfg.AudienceClaim)
 	f.positive("Cache.TTL", &cfg.Cache.TTL, 5*time.Minute, time.Hour)
-	return errors.Join(f...)
+	static := f.staticKeys(cfg)
+	return static, errors.Join(f...)
+}
+
+// staticKeys reads the key sets in cfg. What is wrong with the fields it needs has
+// been reported, and must not be blamed on the keys.
+func (f *faults) staticKeys(cfg *Config) []*source {
+	var allowed []*algorithm
+	for _, name := range cfg.Algorithms {
+		if a := algorithmNamed(name); a != nil {
+			allowed = append(allowed, a)
+		}
+	}
+	if len(allowed) < len(cfg.Algorithms) {
+		allowed = algorithms
+	}
+	maxKeys := cfg.JWKS.MaxKeys
+	if maxKeys < 1 || maxKeys > mostKeys {
+		maxKeys = mostKeys
+	}
+	static := make([]*source, len(cfg.Issuers))
+	for i, iss := range cfg.Issuers {
+		if iss.JWKS == nil {
+			continue
+		}
+		keys, err := staticSource(iss.JWKS, maxKeys, allowed)
+		if err != nil {
+			f.add(fmt.Sprintf("Issuers[%d].JWKS", i), "has no usable key")
+		}
+		static[i] = keys
+	}
+	return static
 }
 
 func (f *faults) tokens(cfg *Config) {
@@ -148,6 +183,9 @@ func (f *faults) keySets(j *JWKSConfig) {
 		f.add("JWKS.Refresh", "is shorter than 1s")
 	}
 	f.positive("JWKS.Cooldown", &j.Cooldown, 10*time.Second, time.Hour)
+	if 0 < j.Cooldown && j.Cooldown < time.Millisecond {
+		f.add("JWKS.Cooldown", "is shorter than 1ms")
+	}
 	f.duration("JWKS.MaxStale", &j.MaxStale, 2*time.Hour, 7*24*time.Hour)
 	j.MaxStale = max(j.MaxStale, 0)
 	f.positive("JWKS.Timeout", &j.Timeout, 5*time.Second, time.Minute)
@@ -161,7 +199,7 @@ func (f *faults) keySets(j *JWKSConfig) {
 	if j.MaxKeys == 0 {
 		j.MaxKeys = 100
 	}
-	if j.MaxKeys < 0 || j.MaxKeys > 1000 {
+	if j.MaxKeys < 0 || j.MaxKeys > mostKeys {
 		f.add("JWKS.MaxKeys", "is negative or more than 1000")
 	}
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -45,7 +44,8 @@ type issuer struct {
 // [Verifier.Ready]. All mistakes in cfg are reported at once as [ConfigError]
 // values. [Verifier.Close] ends the background work.
 func New(cfg Config) (*Verifier, error) {
-	if err := cfg.prepare(); err != nil {
+	static, err := cfg.prepare()
+	if err != nil {
 		return nil, err
 	}
 	v := &Verifier{
@@ -71,34 +71,25 @@ func New(cfg Config) (*Verifier, error) {
 	v.answers = newAnswers(&cfg)
 	v.proofs = newProofVerifier(cfg.DPoP)
 	v.nobody = &verified{owner: v}
-	if err := v.addIssuers(allowed); err != nil {
-		return nil, err
-	}
+	v.addIssuers(allowed, static)
 	v.start()
 	return v, nil
 }
 
-func (v *Verifier) addIssuers(allowed []*algorithm) error {
-	var errs []error
+// addIssuers gives each issuer its key source: one of static, or one that fetches.
+func (v *Verifier) addIssuers(allowed []*algorithm, static []*source) {
 	for i, iss := range v.cfg.Issuers {
 		audiences := v.cfg.Audiences
 		if len(iss.Audiences) > 0 {
 			audiences = slices.Clone(iss.Audiences)
 		}
-		added := &issuer{url: iss.URL, namespace: iss.Namespace, audiences: audiences}
-		if iss.JWKS != nil {
-			keys, err := staticSource(iss.JWKS, &v.cfg.JWKS, allowed)
-			if err != nil {
-				errs = append(errs, &ConfigError{fmt.Sprintf("Issuers[%d].JWKS", i), "has no usable key"})
-			}
-			added.keys = keys
-		} else {
-			added.keys = newSource(iss, &v.cfg.JWKS, allowed, v.recordKeys)
+		keys := static[i]
+		if keys == nil {
+			keys = newSource(iss, &v.cfg.JWKS, allowed, v.recordKeys)
 		}
-		v.issuers[iss.URL] = added
-		v.sources = append(v.sources, added.keys)
+		v.issuers[iss.URL] = &issuer{url: iss.URL, namespace: iss.Namespace, audiences: audiences, keys: keys}
+		v.sources = append(v.sources, keys)
 	}
-	return errors.Join(errs...)
 }
 
 func (v *Verifier) start() {
@@ -145,6 +136,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*identity.Principa
 		refusal = v.revoked(ctx, e.principal)
 	}
 	if refusal != nil {
+		refusal = refusal.blamed(ctx)
 		record(ctx, v.cfg.Audit, "", e, refusal, now)
 		return nil, refusal
 	}
