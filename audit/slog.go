@@ -45,7 +45,7 @@ func (s slogSink) Record(ctx context.Context, e Event) {
 		attrs = append(attrs, slog.String("subject_hash", id))
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("error.type", e.Err.Error()))
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	logger.LogAttrs(ctx, level, "ginsec decision", attrs...)
 }
