@@ -182,7 +182,7 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 	switch op {
 	case creating:
 		s.stampDest(stmt)
-		coverInsert(stmt)
+		coverInsert(stmt, buildInsert)
 	case updating, deleting: // a soft delete is an update
 		hook(stmt, "UPDATE", buildUpdate)
 	case reading:
@@ -206,9 +206,7 @@ func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 	}
 	switch op {
 	case creating:
-		coverInsert(stmt)
-		hook(stmt, "INSERT", publicInsert)
-		hook(stmt, "VALUES", publicValues)
+		coverInsert(stmt, publicInsert)
 	case updating, deleting:
 		hook(stmt, "UPDATE", publicUpdate)
 	case reading:

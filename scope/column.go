@@ -21,9 +21,20 @@ type column struct {
 	text bool
 }
 
+// columnOf returns nil for no field.
 func columnOf(f *schema.Field) *column {
+	if f == nil {
+		return nil
+	}
+	c := &column{}
+	c.set(f)
+	return c
+}
+
+func (c *column) set(f *schema.Field) {
 	t := f.IndirectFieldType
-	return &column{field: f, name: f.DBName, text: t.Kind() == reflect.String && f.Serializer == nil && !implements[driver.Valuer](t)}
+	text := t == reflect.TypeFor[string]() || t.Kind() == reflect.String && !implements[driver.Valuer](t)
+	*c = column{field: f, name: f.DBName, text: text && f.Serializer == nil}
 }
 
 func implements[T any](t reflect.Type) bool {

@@ -13,7 +13,7 @@ import (
 // the last moment before the SQL exists: whatever maps, structs, hooks, Select,
 // Omit or other plugins did before, these are the values that would be stored.
 func coverWrites(stmt *gorm.Statement) {
-	coverInsert(stmt)
+	coverInsert(stmt, buildInsert)
 	hook(stmt, "UPDATE", buildUpdate)
 	if !hookable(stmt.DB) {
 		_ = stmt.AddError(errDialect)
@@ -23,13 +23,17 @@ func coverWrites(stmt *gorm.Statement) {
 // plainInsert is what gorm would put there, made once.
 var plainInsert clause.Expression = clause.Insert{}
 
-func coverInsert(stmt *gorm.Statement) {
+func coverInsert(stmt *gorm.Statement, b clause.ClauseBuilder) {
 	if c := stmt.Clauses["INSERT"]; c.Expression == nil {
 		c.Expression = plainInsert
 		stmt.Clauses["INSERT"] = c
 	}
-	hook(stmt, "INSERT", buildInsert)
-	hook(stmt, "VALUES", buildValues)
+	// Dialects that build INSERT themselves leave VALUES alone.
+	if _, theirs := stmt.ClauseBuilders["INSERT"]; theirs {
+		hook(stmt, "VALUES", b)
+	} else {
+		hook(stmt, "INSERT", b)
+	}
 }
 
 var errDialect = refuse(ErrUnsupported, "a dialect with clause builders of its own")
@@ -62,22 +66,7 @@ func unhook(stmt *gorm.Statement) {
 	}
 }
 
-// buildInsert runs on dialects that leave INSERT alone; buildValues on those that
-// build INSERT themselves, which then leave VALUES alone.
 func buildInsert(c clause.Clause, b clause.Builder) { build(c, b, (*shield).insert) }
-
-func buildValues(c clause.Clause, b clause.Builder) {
-	stmt, ok := b.(*gorm.Statement)
-	if !ok {
-		return
-	}
-	if _, insertIsTheirs := stmt.ClauseBuilders["INSERT"]; insertIsTheirs {
-		build(c, b, (*shield).insert)
-		return
-	}
-	c.Builder = nil
-	c.Build(b)
-}
 
 func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statement) error) {
 	stmt, ok := b.(*gorm.Statement)
@@ -157,6 +146,8 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 		c.Expression = values
 		stmt.Clauses["VALUES"] = c
 	}
+	width, rows := len(values.Columns)+1, len(values.Values)
+	reserve(stmt, width*rows, 4*width*rows)
 	if err := s.insertKeys(stmt, values); err != nil {
 		return err
 	}

@@ -103,15 +103,7 @@ func (l *lexer) form(tok string, kind tokenKind) form {
 // reaching reports whether a keyword outside parentheses begins another part of a
 // statement than the one the text was put into.
 func reaching(word string) bool {
-	if len(word) < 5 || len(word) > 9 {
-		return false
-	}
-	for _, k := range [...]string{"WHERE", "UNION", "EXCEPT", "INTERSECT"} {
-		if strings.EqualFold(word, k) {
-			return true
-		}
-	}
-	return false
+	return among(word, "WHERE", "UNION", "EXCEPT", "INTERSECT")
 }
 
 // closed reports whether text, a whole part of a statement, stands on its own.
@@ -212,13 +204,23 @@ func (l *lexer) word() (string, tokenKind) {
 			return l.literal('\'', true, tokString)
 		}
 	}
-	switch strings.ToUpper(word) {
-	case "FROM", "JOIN", "INTO", "UPDATE", "TABLE":
+	switch {
+	case among(word, "FROM", "JOIN", "INTO", "UPDATE", "TABLE"):
 		l.table = true
-	case "WHERE", "ON", "SET", "SELECT", "VALUES", "GROUP", "ORDER", "HAVING", "LIMIT", "USING", "UNION":
+	case among(word, "WHERE", "ON", "SET", "SELECT", "VALUES", "GROUP", "ORDER", "HAVING", "LIMIT", "USING", "UNION"):
 		l.table = false
 	}
 	return word, tokWord
+}
+
+// among reports whether a word is one of some keywords, in whatever letters.
+func among(word string, keywords ...string) bool {
+	for _, k := range keywords {
+		if len(k) == len(word) && strings.EqualFold(k, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // literal reads a quoted token; the quote is doubled to stand for itself.

@@ -53,8 +53,9 @@ func Columns(tenant, owner string) Option {
 type grant struct {
 	who    caller
 	opts   options
-	taken  atomic.Bool // the shield below serves a statement
+	taken  atomic.Bool // what is below serves a statement
 	shield shield
+	room   lone
 }
 
 // grantKey is the clause a grant waits in until the statement runs. gorm copies
@@ -113,15 +114,15 @@ func (g *grant) apply(stmt *gorm.Statement) {
 		if openSystem(stmt.Context, nil) == nil {
 			stmt.Context = context.WithValue(stmt.Context, systemKey{}, g.who.system)
 		}
-	case guard != nil && !guard.cfg.RequireExplicit && g.implied(stmt.Context):
+	case (guard == nil || !guard.cfg.RequireExplicit) && g.implied(stmt.Context):
 		// The context says the same to everything the statement starts.
 	default:
 		if now, _ := stmt.Context.Value(callerKey{}).(*caller); now != &g.who {
 			stmt.Context = context.WithValue(stmt.Context, callerKey{}, &g.who)
 		}
 	}
-	stmt.Clauses[grantKey] = clause.Clause{Expression: g}
 	if guard != nil {
+		stmt.Clauses[grantKey] = clause.Clause{Expression: g}
 		return
 	}
 	who := reconcile(stmt.Context, &g.who)
@@ -184,11 +185,13 @@ func (g *grant) implied(ctx context.Context) bool {
 // newShield spends the room in a grant on the first statement it is used for.
 func newShield(g *grant, who caller) *shield {
 	if g == nil || !g.taken.CompareAndSwap(false, true) {
-		return &shield{who: &who}
+		now := who // not who itself, which would be on the heap in every case
+		return &shield{who: &now}
 	}
-	g.shield = shield{who: &g.who}
+	g.shield = shield{who: &g.who, room: &g.room}
 	if who != g.who {
-		g.shield.who = &who
+		now := who
+		g.shield.who = &now
 	}
 	return &g.shield
 }

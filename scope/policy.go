@@ -74,6 +74,11 @@ func tag(f *schema.Field) string {
 // default names, always through gorm's schema, so that embedded and renamed
 // columns count.
 func columnsOf(s *schema.Schema, o options) (tenant, owner *column) {
+	t, u := fieldsOf(s, o)
+	return columnOf(t), columnOf(u)
+}
+
+func fieldsOf(s *schema.Schema, o options) (tenant, owner *schema.Field) {
 	var byTag [2]*schema.Field
 	for _, f := range s.Fields {
 		switch tag(f) {
@@ -86,7 +91,7 @@ func columnsOf(s *schema.Schema, o options) (tenant, owner *column) {
 	return pick(s, byTag[0], o.tenant, defaultTenant, o.ownerOnly), pick(s, byTag[1], o.owner, defaultOwner, o.tenantOnly)
 }
 
-func pick(s *schema.Schema, tagged *schema.Field, given, byDefault string, off bool) *column {
+func pick(s *schema.Schema, tagged *schema.Field, given, byDefault string, off bool) *schema.Field {
 	f := tagged
 	switch {
 	case off:
@@ -99,7 +104,7 @@ func pick(s *schema.Schema, tagged *schema.Field, given, byDefault string, off b
 	if f == nil || f.DBName == "" {
 		return nil
 	}
-	return columnOf(f)
+	return f
 }
 
 func fieldNamed(s *schema.Schema, name string) *schema.Field {

@@ -57,8 +57,14 @@ func (w *writer) columns(p *policy, table string) error {
 
 func (w *writer) text(s string) { _, _ = w.stmt.WriteString(s) }
 
+// column writes a qualified name as gorm does for a clause.Column, which it would
+// have to be given on the heap.
 func (w *writer) column(table, name string) {
-	w.stmt.QuoteTo(&w.stmt.SQL, clause.Column{Table: table, Name: name})
+	if table != "" {
+		w.stmt.Dialector.QuoteTo(&w.stmt.SQL, table)
+		w.text(".")
+	}
+	w.stmt.Dialector.QuoteTo(&w.stmt.SQL, name)
 }
 
 func (w *writer) bind(v any) {

@@ -11,17 +11,6 @@ import (
 func publicInsert(c clause.Clause, b clause.Builder) { buildPublic(c, b, creating) }
 func publicUpdate(c clause.Clause, b clause.Builder) { buildPublic(c, b, updating) }
 
-func publicValues(c clause.Clause, b clause.Builder) {
-	if stmt, ok := b.(*gorm.Statement); ok {
-		if _, insertIsTheirs := stmt.ClauseBuilders["INSERT"]; !insertIsTheirs {
-			c.Builder = nil // publicInsert has looked
-			c.Build(b)
-			return
-		}
-	}
-	buildPublic(c, b, creating)
-}
-
 func buildPublic(c clause.Clause, b clause.Builder, op operation) {
 	stmt, ok := b.(*gorm.Statement)
 	if !ok {

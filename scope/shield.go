@@ -35,6 +35,29 @@ type shield struct {
 	// said which.
 	upsert, partial bool
 	reported        bool // the decision's event is out
+	// room is where Owned alone keeps the policy it finds.
+	room *lone
+}
+
+// lone is the policy of one statement with Owned alone, in one piece.
+type lone struct {
+	pol           policy
+	tenant, owner column
+}
+
+// policy fills in what a model and the options say.
+func (l *lone) policy(stmt *gorm.Statement, o options) (*policy, error) {
+	l.pol = policy{table: stmt.Table, schema: stmt.Schema}
+	tenant, owner := fieldsOf(stmt.Schema, o)
+	if tenant != nil {
+		l.tenant.set(tenant)
+		l.pol.tenant = &l.tenant
+	}
+	if owner != nil {
+		l.owner.set(owner)
+		l.pol.owner = &l.owner
+	}
+	return &l.pol, o.complete(l.pol.tenant, l.pol.owner)
 }
 
 // Build is never called: the clause's builder does the work.
@@ -47,6 +70,7 @@ func (s *shield) cover(stmt *gorm.Statement) {
 	c.AfterNameExpression = s
 	c.Builder = buildWhere
 	stmt.Clauses["WHERE"] = c
+	reserve(stmt, 8, 256)
 }
 
 func shieldOf(stmt *gorm.Statement) *shield {
@@ -84,7 +108,7 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		return
 	}
 	where, isWhere := c.Expression.(clause.Where)
-	where.Exprs = slices.DeleteFunc(slices.Clone(where.Exprs), func(e clause.Expression) bool { _, ok := e.(mark); return ok })
+	where.Exprs = movable(where.Exprs)
 	if c.Expression != nil && !isWhere {
 		s.refuse(stmt, refuse(ErrUnsupported, "a WHERE clause of unknown form"))
 		return
@@ -99,6 +123,31 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 	}
 	_, _ = stmt.WriteString("WHERE ")
 	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: where.Exprs, alone: s.guard == nil}.Build(stmt)
+}
+
+// movable returns conditions without marks, as a copy where gorm would put them
+// into another order in place: a shared handle's conditions are not ours.
+func movable(exprs []clause.Expression) []clause.Expression {
+	if len(exprs) == 0 {
+		return exprs
+	}
+	_, or := exprs[0].(clause.OrConditions)
+	isMark := func(e clause.Expression) bool { _, ok := e.(mark); return ok }
+	if !or && !slices.ContainsFunc(exprs, isMark) {
+		return exprs
+	}
+	return slices.DeleteFunc(slices.Clone(exprs), isMark)
+}
+
+// reserve makes room in a statement at once, where appending piece by piece would
+// allocate over and over.
+func reserve(stmt *gorm.Statement, vars, text int) {
+	if free := cap(stmt.Vars) - len(stmt.Vars); free < vars {
+		stmt.Vars = slices.Grow(stmt.Vars, vars)
+	}
+	if free := stmt.SQL.Cap() - stmt.SQL.Len(); free < text {
+		stmt.SQL.Grow(text)
+	}
 }
 
 // refuse fails a statement while its SQL is built.
@@ -141,11 +190,13 @@ func (s *shield) ready(stmt *gorm.Statement) error {
 	if s.pol != nil && s.pol.schema == stmt.Schema {
 		return nil
 	}
-	tenant, owner := columnsOf(stmt.Schema, s.opts)
-	if err := s.opts.complete(tenant, owner); err != nil {
+	if s.room == nil {
+		s.room = &lone{}
+	}
+	pol, err := s.room.policy(stmt, s.opts)
+	if err != nil {
 		return err
 	}
-	s.pol = &policy{table: stmt.Table, schema: stmt.Schema, tenant: tenant, owner: owner}
-	s.table = stmt.Table
+	s.pol, s.table = pol, stmt.Table
 	return nil
 }

@@ -120,8 +120,12 @@ func sameColumn(written, name string) bool {
 // once refuses a column that is written twice under two spellings: which of the
 // values the database takes is its own affair, so that none can be judged.
 func once(n int, written func(int) string) error {
-	names := make([]string, n)
-	for i := range names {
+	var few [24]string
+	names := few[:]
+	if n > len(few) {
+		names = make([]string, n)
+	}
+	for i := range n {
 		if names[i] = bareColumn(written(i)); names[i] == "" {
 			names[i] = written(i)
 		}
