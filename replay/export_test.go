@@ -2,8 +2,10 @@ package replay
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
+	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/redis/rueidis"
 )
 
@@ -68,3 +70,19 @@ func LimitKnown(s Store, maxBytes int64) { s.(*fronted).known.maxBytes = maxByte
 
 // StoreOf returns a guard's store.
 func StoreOf(g *Guard) Store { return g.store }
+
+// Refusals fills one filter to its capacity and returns how many of n other ids it
+// takes for its own.
+func Refusals(capacity uint, rate float64, n int) (refused int) {
+	size, hashes := bloom.EstimateParameters(capacity, rate)
+	l, random := newLink(size, hashes), rand.NewPCG(1, 2)
+	for range capacity {
+		l.testOrAdd(trail{random.Uint64(), random.Uint64() | 1})
+	}
+	for range n {
+		if l.test(trail{random.Uint64(), random.Uint64() | 1}) {
+			refused++
+		}
+	}
+	return refused
+}

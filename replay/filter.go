@@ -53,39 +53,101 @@ func (s *sizing) link(shard, n int, before, lately uint) (size, hashes, capacity
 	return size, hashes, capacity
 }
 
+// trail is the sequence of places at which an id leaves its marks in a filter: as
+// many as the filter has hashes.
+type trail struct{ at, step uint64 }
+
+// trailOf depends on all of an id and on its fingerprint.
+func trailOf(id *[16]byte, fp uint64) trail {
+	return trail{
+		at:   binary.LittleEndian.Uint64(id[:8]) ^ fp,
+		step: binary.LittleEndian.Uint64(id[8:]) ^ bits.RotateLeft64(fp, 32) | 1,
+	}
+}
+
+// next returns the next place below n. The steps alone, evenly spaced, would not
+// do: two ids whose trails begin and step nearly alike would share all their
+// places, and in a small filter that happens more often than once in a billion.
+func (t *trail) next(n uint64) uint64 {
+	t.at += t.step
+	hi, lo := bits.Mul64(t.at, t.at^0x9e3779b97f4a7c15)
+	hi, _ = bits.Mul64(hi^lo, n)
+	return hi
+}
+
+// link is one filter of a chain. Its size, number of hashes and memory are
+// bits-and-blooms'. Where an id leaves its marks is not: trails need no division,
+// and one serves all links of a chain.
+type link struct {
+	words  []uint64
+	bits   uint64
+	hashes uint
+}
+
+func newLink(size, hashes uint) link {
+	f := bloom.New(size, hashes)
+	return link{words: f.BitSet().Bytes(), bits: uint64(f.Cap()), hashes: f.K()}
+}
+
+// testOrAdd adds an id and reports whether it was there. It branches on no mark: the
+// processor fetches all of them from memory at once, not one after the other.
+func (l *link) testOrAdd(t trail) bool {
+	there := ^uint64(0)
+	for range l.hashes {
+		i := t.next(l.bits)
+		word := &l.words[i/64]
+		there &= *word >> (i % 64)
+		*word |= 1 << (i % 64)
+	}
+	return there&1 == 1
+}
+
+// test reports whether an id is there. It looks at a few marks at a time, for the
+// same reason: where an id is not, it rarely needs more.
+func (l *link) test(t trail) bool {
+	const few = 4
+	for left := l.hashes; left > 0; {
+		there := ^uint64(0)
+		for range min(few, left) {
+			i := t.next(l.bits)
+			there &= l.words[i/64] >> (i % 64)
+		}
+		if there&1 == 0 {
+			return false
+		}
+		left -= min(few, left)
+	}
+	return true
+}
+
 // chain is one shard of one window: Bloom filters of growing size, of which only
-// the newest takes new ids. bloom/v3 is not safe for concurrent use, and looking
-// into the old links and adding to the newest must be one step: one lock holds all.
+// the newest takes new ids. Looking into the old links and adding to the newest must
+// be one step: one lock holds all.
 type chain struct {
 	mu    sync.Mutex
-	links []*bloom.BloomFilter
+	links []link
 	cap   uint // of the newest link
 	room  uint // ids the newest link still takes
 	count uint // ids in all links
 }
 
-// use adds key and reports whether it was not there. Grow makes
+// use adds an id and reports whether it was not there. Grow makes
 // the link after n others, of which the last had the given capacity.
-func (c *chain) use(key []byte, grow func(n int, before uint) (*bloom.BloomFilter, uint, error)) (fresh bool, err error) {
+func (c *chain) use(t trail, grow func(n int, before uint) (link, uint, error)) (fresh bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.room == 0 {
-		if c.has(key) {
+		if c.has(t, len(c.links)) {
 			return false, nil
 		}
-		f, capacity, err := grow(len(c.links), c.cap)
+		l, capacity, err := grow(len(c.links), c.cap)
 		if err != nil {
 			return false, err
 		}
-		c.links, c.cap, c.room = append(c.links, f), capacity, capacity
+		c.links, c.cap, c.room = append(c.links, l), capacity, capacity
 	}
 	last := len(c.links) - 1
-	for _, f := range c.links[:last] {
-		if f.Test(key) {
-			return false, nil
-		}
-	}
-	if c.links[last].TestOrAdd(key) {
+	if c.has(t, last) || c.links[last].testOrAdd(t) {
 		return false, nil
 	}
 	c.room--
@@ -100,17 +162,18 @@ func (c *chain) size() (ids uint, links int) {
 	return c.count, len(c.links)
 }
 
-func (c *chain) has(key []byte) bool {
-	for _, f := range c.links {
-		if f.Test(key) {
+// has reports whether one of the first n links has an id.
+func (c *chain) has(t trail, n int) bool {
+	for i := range n {
+		if c.links[i].test(t) {
 			return true
 		}
 	}
 	return false
 }
 
-// mixer gives ids a place nobody outside the process can compute: Bloom filters
-// hash with fixed seeds, and clients choose the ids of their proofs.
+// mixer gives ids a place nobody outside the process can compute: clients choose
+// the ids of their proofs.
 type mixer struct{ seed maphash.Seed }
 
 func newMixer() mixer { return mixer{maphash.MakeSeed()} }
@@ -119,13 +182,6 @@ func newMixer() mixer { return mixer{maphash.MakeSeed()} }
 func (m mixer) mix(id *[16]byte) (fp uint64, shard int) {
 	fp = maphash.Bytes(m.seed, id[:])
 	return fp, int(fp >> (64 - shardBits))
-}
-
-// key is all of id, blinded with its fingerprint.
-func key(id *[16]byte, fp uint64) (k [16]byte) {
-	binary.LittleEndian.PutUint64(k[:8], binary.LittleEndian.Uint64(id[:8])^fp)
-	binary.LittleEndian.PutUint64(k[8:], binary.LittleEndian.Uint64(id[8:])^bits.RotateLeft64(fp, 32))
-	return k
 }
 
 // share is the part of the rate that the n-th link may use up. The first one gets

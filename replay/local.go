@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/bits-and-blooms/bloom/v3"
 )
 
 const (
@@ -142,8 +140,7 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 	if w.tables != nil {
 		return w.tables[shard].use(fp, func(bytes int64) error { return l.take(w, bytes) })
 	}
-	k := key(&id, fp)
-	return w.chains[shard].use(k[:], func(n int, before uint) (*bloom.BloomFilter, uint, error) {
+	return w.chains[shard].use(trailOf(&id, fp), func(n int, before uint) (link, uint, error) {
 		return l.grow(w, shard, n, before)
 	})
 }
@@ -232,12 +229,12 @@ func (l *local) newWindow(i int64, deadline time.Duration) *window {
 	return w
 }
 
-func (l *local) grow(w *window, shard, n int, before uint) (*bloom.BloomFilter, uint, error) {
+func (l *local) grow(w *window, shard, n int, before uint) (link, uint, error) {
 	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately)
 	if err := l.take(w, int64(bits/64+1)*8); err != nil {
-		return nil, 0, err
+		return link{}, 0, err
 	}
-	return bloom.New(bits, hashes), capacity, nil
+	return newLink(bits, hashes), capacity, nil
 }
 
 // take accounts for more memory of a window, or refuses it.

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -184,6 +185,21 @@ func TestAGrowingChainKeepsTheRateAskedFor(t *testing.T) {
 	t.Logf("measured rate %.1e", float64(refused)/n)
 	if float64(refused) > 1.1*rate*n {
 		t.Errorf("%d of %d refused by mistake", refused, n)
+	}
+}
+
+// Full filters of all sizes keep to the rate of ideal ones: small ones too, in which
+// related trails would meet.
+func TestAFullFilterKeepsItsRate(t *testing.T) {
+	t.Parallel()
+	const rate = 1e-5
+	for _, capacity := range []uint{64, 512, 100_000} {
+		n := soak(10_000_000, 200_000_000)
+		refused := replay.Refusals(capacity, rate, n)
+		t.Logf("%d ids: measured rate %.2e", capacity, float64(refused)/float64(n))
+		if expected := rate * float64(n); float64(refused) > 1.25*expected+6*math.Sqrt(expected) {
+			t.Errorf("%d ids: %d refused by mistake, %.0f expected", capacity, refused, expected)
+		}
 	}
 }
 
