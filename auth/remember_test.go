@@ -44,6 +44,29 @@ func TestRememberedTokensEndWhenTheyWouldAnyway(t *testing.T) {
 	}
 }
 
+// A clock that is set back makes a remembered token one that is not valid yet. A
+// bubble's clock runs ahead of the real one, to which the same verifier returns.
+func TestRememberedTokensAreNotValidBeforeTheyWouldBeAnyway(t *testing.T) {
+	t.Parallel()
+	iss := newIssuer(t, "ES256")
+	cfg := configFor(iss)
+	cfg.Issuers[0].JWKS = iss.JWKS()
+	v := newVerifier(t, cfg) // it fetches nothing, so both clocks may use it
+	var token string
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(200 * 365 * 24 * time.Hour)
+		token = mint(t, iss, map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+		for range 2 { // verified, then remembered
+			if got := verify(v, token); got != 200 {
+				t.Errorf("while it is valid: %d", got)
+			}
+		}
+	})
+	if got := verify(v, token); got != 401 {
+		t.Errorf("two centuries before: %d", got)
+	}
+}
+
 func TestRefreshWithTheSameKeysForgetsNothing(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(cfg *auth.Config) { cfg.Cache.TTL = time.Hour }, func(t *testing.T, o *origin, v *auth.Verifier) {
