@@ -21,11 +21,8 @@ func (s *settings) validate(in Source, out reflect.Value) *Error {
 	if v == nil {
 		return nil // gin's documented way to switch validation off
 	}
-	r := ruler{s: s, in: in, check: v.ValidateStruct}
-	if engine, ok := ginEngine(v); ok {
-		// The same rules without gin's extra copy of the target.
-		r.check = engine.Struct
-	}
+	r := ruler{s: s, in: in, by: v}
+	r.engine, _ = ginEngine(v)
 	return r.run(out)
 }
 
@@ -39,7 +36,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	if v == nil {
 		return nil
 	}
-	r := ruler{s: s, in: InBody, check: v.ValidateStruct}
+	r := ruler{s: s, in: InBody, by: v}
 	if engine, ok := v.Engine().(*validator.Validate); ok {
 		name := base(out.Type()).Name() + "."
 		present := map[string]bool{}
@@ -51,7 +48,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 			}
 			present[path] = true
 		}
-		r.check = func(target any) error {
+		r.part = func(target any) error {
 			if base(reflect.TypeOf(target)) != base(out.Type()) {
 				return engine.Struct(target) // an element of a list or a map
 			}
@@ -99,23 +96,33 @@ func (r *ruler) run(out reflect.Value) (e *Error) {
 	return e
 }
 
+// ginValidator is the type of gin's own validator, which has no exported name: it
+// stands in gin's variable until an application puts another there.
+var ginValidator = func(t reflect.Type) reflect.Type {
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Name() != "defaultValidator" || t.Elem().PkgPath() != ginBinding {
+		return nil
+	}
+	return t
+}(reflect.TypeOf(gb.Validator))
+
+const ginBinding = "github.com/gin-gonic/gin/binding"
+
 // ginEngine returns the engine of gin's own validator.
 func ginEngine(v gb.StructValidator) (*validator.Validate, bool) {
-	t := reflect.TypeOf(v)
-	if t.Kind() != reflect.Pointer || t.Elem().Name() != "defaultValidator" || t.Elem().PkgPath() != ginBinding {
+	if reflect.TypeOf(v) != ginValidator {
 		return nil, false
 	}
 	engine, ok := v.Engine().(*validator.Validate)
 	return engine, ok
 }
 
-const ginBinding = "github.com/gin-gonic/gin/binding"
-
 // ruler collects failed rules.
 type ruler struct {
 	s         *settings
 	in        Source
-	check     func(any) error
+	by        gb.StructValidator
+	engine    *validator.Validate // gin's, for the same rules without its copy of the target
+	part      func(any) error     // instead, for the part of a target that a patch brought
 	issues    []Issue
 	causes    []error
 	truncated bool
@@ -163,10 +170,28 @@ func holdsStructs(t reflect.Type) bool {
 		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
 			t = t.Elem()
 		default:
-			return t.Kind() == reflect.Struct && !t.ConvertibleTo(timeType)
+			return t.Kind() == reflect.Struct && !isTime(t)
 		}
 	}
 	return false
+}
+
+// check applies the rules to target, a struct or a pointer to one.
+func (r *ruler) check(target any) error {
+	switch {
+	case r.part != nil:
+		return r.part(target)
+	case r.engine != nil:
+		return r.engine.Struct(target)
+	default:
+		return r.by.ValidateStruct(target)
+	}
+}
+
+// isTime reports whether t is time.Time under any name. Counting comes first: to
+// compare two structs costs more than to pass most of them.
+func isTime(t reflect.Type) bool {
+	return t.NumField() == timeType.NumField() && t.ConvertibleTo(timeType)
 }
 
 func (r *ruler) structure(v reflect.Value, path []byte) {

@@ -118,23 +118,21 @@ func (s *scanner) number(anyKind bool) bool {
 // let through only where no text was declared.
 func (s *scanner) text(nulls bool) int {
 	start := s.pos + 1
-	for i := start; i < len(s.data); {
-		// Short strings are the rule; the library's search wins on long ones.
-		c := s.data[i]
-		if c == '"' {
+	data := s.data // of its own, which the compiler keeps in registers
+	for i := start; i < len(data); i++ {
+		switch data[i] {
+		case '"':
 			s.pos = i + 1
 			if i-start > s.strings {
 				return -1
 			}
 			return i
-		}
-		if c == '\\' {
-			if !nulls && bytes.HasPrefix(s.data[i+1:], nul) {
+		case '\\':
+			if !nulls && bytes.HasPrefix(data[i+1:], nul) {
 				return -1
 			}
 			i++ // the escaped character never ends the string
 		}
-		i++
 	}
 	return -1
 }
