@@ -44,14 +44,14 @@ func (g *gate) around(c *gin.Context) {
 	}
 	v, outermost := g.l.visits.enter(c)
 	if outermost {
-		defer g.l.visits.leave(c, v)
+		defer g.l.visits.leave(v)
 	} else if v.passed(g) {
 		g.inner(c)
 		return
 	}
 	d := g.begin(c, v)
 	passed := g.surround(d)
-	own := len(d.items)
+	own := d.own
 	g.end(d)
 	if passed {
 		g.proceed(c, v, own, outermost)

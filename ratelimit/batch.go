@@ -12,6 +12,7 @@ import (
 type batch struct {
 	subject
 	items   []item
+	own     int // items charged
 	visit   *visit
 	started time.Time // zero when nobody wants to know how long it took
 	buf     []byte    // the key of the item being made; later the text of a header

@@ -51,7 +51,7 @@ func (s *slots) serve(c *gin.Context) {
 	l := s.gate.l
 	v, outermost := l.visits.enter(c)
 	if outermost {
-		defer l.visits.leave(c, v)
+		defer l.visits.leave(v)
 	} else if v.passed(&s.gate) {
 		return
 	}

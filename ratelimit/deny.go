@@ -169,6 +169,9 @@ func (l *Limiter) lockOut(ctx context.Context, b *batch) {
 }
 
 func (l *Limiter) recordAllowed(d *batch) {
+	if l.audit == nil {
+		return
+	}
 	verdict, reason := audit.Allow, reasonOK
 	for i := range d.items {
 		if it := &d.items[i]; !it.ok {

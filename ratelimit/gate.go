@@ -64,13 +64,13 @@ func (g *gate) serve(c *gin.Context) {
 	}
 	v, outermost := g.l.visits.enter(c)
 	if outermost {
-		defer g.l.visits.leave(c, v)
+		defer g.l.visits.leave(v)
 	} else if v.passed(g) {
 		return
 	}
 	d := g.begin(c, v)
 	passed := g.resolve(d, everyPolicy) && g.charge(d)
-	own := len(d.items)
+	own := d.own
 	g.end(d)
 	if passed {
 		g.proceed(c, v, own, outermost)
@@ -166,8 +166,13 @@ func (g *gate) charge(d *batch) bool {
 	if !d.visit.passed(g) {
 		d.visit.gates = append(d.visit.gates, g)
 	}
-	d.visit.charged = append(d.visit.charged, d.items...)
 	l.recordAllowed(d)
+	d.own = len(d.items)
+	if v := d.visit; len(v.charged) == 0 { // as a rule: no need to copy
+		v.charged, d.items = d.items, v.charged
+	} else {
+		v.charged = append(v.charged, d.items...)
+	}
 	return true
 }
 

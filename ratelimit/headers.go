@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,29 @@ func appendState(b []byte, quoted string, remaining int64, wait time.Duration) [
 	return strconv.AppendInt(b, seconds(wait), 10)
 }
 
+// values makes header values out of texts, a few dozen with one allocation. Nothing
+// is written twice: a value is the response's for ever.
+type values struct {
+	text  strings.Builder
+	lists []string
+}
+
+func (v *values) of(text []byte) []string {
+	if v.text.Cap()-v.text.Len() < len(text) {
+		v.text.Reset()
+		v.text.Grow(max(1024, len(text)))
+	}
+	if len(v.lists) == 0 {
+		v.lists = make([]string, 24)
+	}
+	from := v.text.Len()
+	v.text.Write(text)
+	list := v.lists[:1:1] // whoever appends to it gets another one
+	v.lists = v.lists[1:]
+	list[0] = v.text.String()[from:]
+	return list
+}
+
 // seconds rounds up, to 1 at least: a client that comes back then is not early.
 func seconds(d time.Duration) int64 {
 	return max(int64((d+time.Second-1)/time.Second), 1)
@@ -51,7 +75,7 @@ func (l *Limiter) writeHeaders(d *batch, g *gate) {
 	if shown == 0 {
 		return
 	}
-	h[headerState] = []string{string(d.buf)}
+	h[headerState] = d.visit.values.of(d.buf)
 	if !earlier && g != nil && shown == g.shown {
 		h[headerPolicy] = g.quotas
 		return

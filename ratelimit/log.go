@@ -26,7 +26,7 @@ type verdict struct {
 // that was read before another goroutine's charge may be older than the newest
 // event: time never runs backwards here.
 func (e *entry) judge(s *slab, r *rule, now, cost int64) verdict {
-	full := max(r.tickOf(now), e.last)
+	full := r.tickOf(now, e.last)
 	if full-e.last >= r.keep {
 		s.release(e)
 		e.sum, e.head, e.n = 0, 0, 0
@@ -60,6 +60,27 @@ func (e *entry) judge(s *slab, r *rule, now, cost int64) verdict {
 		}
 	}
 	return v
+}
+
+// again is judge and push at once where nothing has to be looked for: the newest
+// event is of the tick that now is in, and there is room. It reports whether that
+// was so.
+func (e *entry) again(s *slab, r *rule, now, cost int64, v *verdict) bool {
+	left := r.limit - int64(e.sum) - cost
+	if e.n == 0 || left < 0 || now >= (e.last+1)*r.tick {
+		return false
+	}
+	ring := s.ring(e)
+	mask := len(ring) - 1
+	newest := &ring[int(e.head+e.n-1)&mask]
+	if age, _ := r.split(*newest, e.last); age != 0 {
+		return false
+	}
+	age, _ := r.split(ring[int(e.head)&mask], e.last)
+	*newest += event(cost)
+	e.sum += uint32(cost)
+	*v = verdict{ok: true, remaining: left, stamp: e.last, wait: r.until(e.last-age, now)}
+	return true
 }
 
 // push adds cost to the newest tick. judge has just allowed it.

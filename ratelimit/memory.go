@@ -85,9 +85,12 @@ func (m *memory) takeOne(it *item, dry bool) {
 	now := m.now()
 	s := &m.shards[m.shardOf(it.hash)]
 	s.mu.Lock()
-	slot := m.judge(s, it, now)
-	if it.ok && !dry {
-		m.charge(s, it, slot, now)
+	slot := s.find(it.hash)
+	if dry || slot < 0 || !s.entries[slot].again(&s.slab, &it.rule, now, it.cost, &it.verdict) {
+		slot = m.judge(s, slot, it, now)
+		if it.ok && !dry {
+			m.charge(s, it, slot, now)
+		}
 	}
 	s.mu.Unlock()
 }
@@ -96,7 +99,8 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 	ok := true
 	for i := range items {
 		it := &items[i]
-		m.judge(&m.shards[m.shardOf(it.hash)], it, now)
+		s := &m.shards[m.shardOf(it.hash)]
+		m.judge(s, s.find(it.hash), it, now)
 		for j := range i {
 			if items[j].hash == it.hash && it.cost > 0 { // both overflow into one count: only one can be judged by it
 				it.verdict = verdict{wait: it.window}
@@ -111,10 +115,9 @@ func (m *memory) known(ctx context.Context, within time.Duration, items []item) 
 	return m.take(ctx, within, items, true)
 }
 
-// judge fills in the item's verdict and returns the slot of its key, or -1. The
-// shard is locked.
-func (m *memory) judge(s *shard, it *item, now int64) int {
-	slot := s.find(it.hash)
+// judge fills in the item's verdict and returns the slot of its key, or -1, which
+// may have changed. The shard is locked.
+func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
 	if slot < 0 && s.count >= s.limit && !it.lock {
 		s.sweep(now)
 		if s.count >= s.limit {

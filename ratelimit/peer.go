@@ -4,39 +4,41 @@ package ratelimit
 // every request has, several times faster than the general way. Everything else
 // it leaves to that.
 func parsePeer(s string) (addr [4]byte, ok bool) {
-	part, digits, n := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			if digits > 0 && n == 0 { // a leading zero
-				return addr, false
+	at := 0
+	for part := range addr {
+		n, from := uint(0), at
+		for at < len(s) && at < from+3 {
+			d := uint(s[at]) - '0'
+			if d > 9 {
+				break
 			}
-			n, digits = n*10+int(c-'0'), digits+1
-			if n > 255 {
-				return addr, false
-			}
-		case digits == 0:
-			return addr, false
-		case c == '.' && part < 3:
-			addr[part] = byte(n)
-			part, digits, n = part+1, 0, 0
-		case c == ':' && part == 3:
-			addr[3] = byte(n)
-			return addr, port(s[i+1:])
-		default:
+			n = n*10 + d
+			at++
+		}
+		end := byte('.')
+		if part == len(addr)-1 {
+			end = ':'
+		}
+		if at == from || at >= len(s) || s[at] != end || n > 255 || s[from] == '0' && at > from+1 {
 			return addr, false
 		}
+		addr[part] = byte(n)
+		at++
 	}
-	return addr, false
+	return addr, port(s[at:])
 }
 
 func port(s string) bool {
-	n := 0
+	if s == "" || len(s) > 5 {
+		return false
+	}
+	n := uint(0)
 	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' || len(s) > 5 {
+		d := uint(s[i]) - '0'
+		if d > 9 {
 			return false
 		}
-		n = n*10 + int(s[i]-'0')
+		n = n*10 + d
 	}
-	return len(s) > 0 && n <= 65535
+	return n <= 65535
 }

@@ -36,12 +36,17 @@ func ruleOf(limit int64, window time.Duration, exact bool) rule {
 	return rule{limit, tick, (int64(window)+tick-1)/tick + 1, false}
 }
 
-// tickOf is the tick that now is in.
-func (r *rule) tickOf(now int64) int64 {
-	if r.exact {
+// tickOf is the tick that now is in, or the last one seen when that is later. Most
+// often it is the last one, which takes no division to find out.
+func (r *rule) tickOf(now, last int64) int64 {
+	switch {
+	case now < (last+1)*r.tick:
+		return last
+	case r.exact:
 		return now
+	default:
+		return now / r.tick
 	}
-	return now / r.tick
 }
 
 // until is the time from now to the moment when an event of this tick stops to

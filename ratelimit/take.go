@@ -213,11 +213,7 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 		return nil, &Error{"Charge.Cost", "is negative"}
 	}
 	q := &c.Policy
-	spread := uint64(q.Limit) ^ uint64(q.Window)>>10
-	for i := range min(len(q.Name), 12) { // a hash of the whole name would cost more than it saves
-		spread = spread*31 + uint64(q.Name[len(q.Name)-1-i])
-	}
-	slot := &l.recent[spread%uint64(len(l.recent))]
+	slot := &l.recent[spread(q)%uint64(len(l.recent))]
 	p := slot.Load()
 	if p == nil || !p.is(q) {
 		if faults := q.faults(); faults != nil {
@@ -230,6 +226,24 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 		return nil, &Error{"Charge.More", "does not have one text for each further part of the key"}
 	}
 	return p, nil
+}
+
+// spread tells policies apart, most of the time. A hash of the whole name would cost
+// more than it saves.
+func spread(q *Policy) uint64 {
+	h := uint64(q.Limit) ^ uint64(q.Window)>>10
+	if n := len(q.Name); n >= 4 {
+		h ^= uint64(n) ^ word(q.Name)<<32 ^ word(q.Name[n-4:])
+		if n >= 12 {
+			h ^= word(q.Name[n-8:])<<16 ^ word(q.Name[4:])<<24
+		}
+	}
+	return h * 0x9e3779b97f4a7c15 >> 32
+}
+
+// word is the first four bytes of s.
+func word(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 // is reports whether p was made of q, as far as charges outside requests use it.

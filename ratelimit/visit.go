@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"hash/maphash"
 	"net/http"
 	"reflect"
 	"sync"
@@ -13,10 +12,26 @@ import (
 // passed and what they have charged. It lasts as long as the outermost step's
 // part of the chain, HandleContext included.
 type visit struct {
+	c       *gin.Context
+	header  http.Header // held, so that no other can be at its address
+	next    *visit      // in the same chain
 	gates   []*gate
 	charged []item
 	batch   batch // of the step being taken
+	values  values
 	busy    bool
+}
+
+// is reports whether v is of the request that c stands for.
+func (v *visit) is(c *gin.Context) bool {
+	return v.c == c && reflect.ValueOf(v.header).Pointer() == reflect.ValueOf(c.Request.Header).Pointer()
+}
+
+// clear forgets what a request did.
+func (v *visit) clear() {
+	clear(v.charged)
+	v.batch.clear()
+	v.gates, v.charged, v.busy = v.gates[:0], v.charged[:0], false
 }
 
 func (v *visit) passed(g *gate) bool {
@@ -36,62 +51,93 @@ func (v *visit) passed(g *gate) bool {
 // one still runs, as behind a timeout. The request's header, the one thing that is
 // its own from the beginning to the end, tells them apart.
 type visits struct {
-	seed   maphash.Seed
-	pool   sync.Pool
-	shards [64]struct {
-		mu    sync.Mutex
-		under []underWay
-		_     [32]byte
-	}
+	shards [64]visitShard
+	pool   sync.Pool // of visits that no shard keeps
 }
 
-type underWay struct {
-	c      *gin.Context
-	header http.Header // held, so that no other can be at its address
-	v      *visit
+// visitShard is a hash table whose buckets are chains: they stay short however
+// many requests are under way.
+type visitShard struct {
+	mu      sync.Mutex
+	buckets []*visit // a power of two
+	count   int
+	unused  *visit // kept for the next requests
+	kept    int
+	_       [16]byte
 }
 
-func (u *underWay) is(c *gin.Context) bool {
-	return u.c == c && reflect.ValueOf(u.header).Pointer() == reflect.ValueOf(c.Request.Header).Pointer()
-}
+const visitsKept = 8
 
-func (vs *visits) init() {
-	vs.seed = maphash.MakeSeed()
-	vs.pool.New = func() any { return &visit{} }
+func (vs *visits) init() { vs.pool.New = func() any { return &visit{} } }
+
+// place spreads the addresses of contexts: the first 6 bits choose the shard, the
+// last ones the bucket.
+func place(c *gin.Context) uint64 {
+	h := uint64(reflect.ValueOf(c).Pointer()) * 0x9e3779b97f4a7c15
+	return h ^ h>>32
 }
 
 // enter returns the visit of c; outermost is true for the first step of it, which
 // must call leave when the chain behind it has run.
 func (vs *visits) enter(c *gin.Context) (v *visit, outermost bool) {
-	s := &vs.shards[maphash.Comparable(vs.seed, c)%64]
+	h := place(c)
+	s := &vs.shards[h>>58]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.under {
-		if s.under[i].is(c) {
-			return s.under[i].v, false
+	if s.count >= len(s.buckets) {
+		s.grow()
+	}
+	bucket := &s.buckets[h&uint64(len(s.buckets)-1)]
+	for v = *bucket; v != nil; v = v.next {
+		if v.is(c) {
+			s.mu.Unlock()
+			return v, false
 		}
 	}
-	v, _ = vs.pool.Get().(*visit)
-	s.under = append(s.under, underWay{c, c.Request.Header, v})
+	if v = s.unused; v != nil {
+		s.unused = v.next
+		s.kept--
+	} else {
+		v, _ = vs.pool.Get().(*visit)
+	}
+	v.c, v.header, v.next = c, c.Request.Header, *bucket
+	*bucket = v
+	s.count++
+	s.mu.Unlock()
 	return v, true
 }
 
-func (vs *visits) leave(c *gin.Context, v *visit) {
-	s := &vs.shards[maphash.Comparable(vs.seed, c)%64]
+func (vs *visits) leave(v *visit) {
+	v.clear()
+	h := place(v.c)
+	s := &vs.shards[h>>58]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.under {
-		if s.under[i].v != v {
-			continue
-		}
-		last := len(s.under) - 1
-		s.under[i] = s.under[last]
-		s.under[last] = underWay{}
-		s.under = s.under[:last]
-		clear(v.charged)
-		v.batch.clear()
-		v.gates, v.charged, v.busy = v.gates[:0], v.charged[:0], false
+	at := &s.buckets[h&uint64(len(s.buckets)-1)]
+	for *at != v {
+		at = &(*at).next
+	}
+	*at = v.next
+	s.count--
+	v.c, v.header, v.next = nil, nil, nil
+	if s.kept < visitsKept {
+		v.next, s.unused = s.unused, v
+		s.kept++
+		v = nil
+	}
+	s.mu.Unlock()
+	if v != nil {
 		vs.pool.Put(v)
-		return
+	}
+}
+
+func (s *visitShard) grow() {
+	old := s.buckets
+	s.buckets = make([]*visit, max(2*len(old), 4))
+	for _, v := range old {
+		for v != nil {
+			next := v.next
+			bucket := &s.buckets[place(v.c)&uint64(len(s.buckets)-1)]
+			v.next, *bucket = *bucket, v
+			v = next
+		}
 	}
 }
