@@ -62,8 +62,11 @@ func prove(tb testing.TB, h *authtest.Holder, p authtest.Proof) string {
 
 const apiURL = "https://api.example"
 
-// bound is an API that accepts bound tokens.
+// bound is an API that accepts bound tokens, reached over real HTTP but in
+// simulated time, where sockets cannot be.
 type bound struct {
+	t      *testing.T
+	server *httptest.Server // nil in simulated time
 	iss    *authtest.Issuer
 	holder *authtest.Holder
 	token  string
@@ -74,7 +77,7 @@ type bound struct {
 
 func newBound(t *testing.T, change func(*auth.Config)) *bound {
 	t.Helper()
-	b := &bound{iss: newIssuer(t, "ES256"), holder: newHolder(t, "ES256"), seen: &seen{}, events: &sink{}}
+	b := &bound{t: t, iss: newIssuer(t, "ES256"), holder: newHolder(t, "ES256"), seen: &seen{}, events: &sink{}}
 	cfg := configFor(b.iss)
 	cfg.DPoP = &auth.DPoP{BaseURL: apiURL, Seen: b.seen}
 	cfg.Audit = b.events
@@ -82,6 +85,8 @@ func newBound(t *testing.T, change func(*auth.Config)) *bound {
 		change(&cfg)
 	}
 	b.engine = newEngine(newVerifier(t, cfg).Middleware())
+	b.server = httptest.NewServer(b.engine)
+	t.Cleanup(b.server.Close)
 	b.token = mint(t, b.iss, map[string]any{"cnf": b.holder.Confirmation(), "scope": "read"})
 	return b
 }
@@ -110,8 +115,11 @@ func (b *bound) send(target, authorization string, proofs ...string) *httptest.R
 		req.Header.Add("DPoP", p)
 	}
 	w := httptest.NewRecorder()
-	b.engine.ServeHTTP(w, req)
-	return w
+	if b.server == nil {
+		b.engine.ServeHTTP(w, req)
+		return w
+	}
+	return overHTTP(b.t, b.server.Client(), b.server.URL, req)
 }
 
 // ASVS 10.3.5.

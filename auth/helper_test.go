@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -143,5 +144,29 @@ func get(r http.Handler, path string, authorization ...string) *httptest.Respons
 	}
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, req)
+	return w
+}
+
+// overHTTP sends req, made for a server in process, to the server at base.
+func overHTTP(t *testing.T, client *http.Client, base string, req *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	out, err := http.NewRequestWithContext(t.Context(), req.Method, base+req.URL.RequestURI(), req.Body)
+	if err != nil {
+		t.Error(err)
+		return w
+	}
+	out.Host, out.Header = req.Host, req.Header
+	resp, err := client.Do(out)
+	if err != nil {
+		t.Error(err)
+		return w
+	}
+	defer resp.Body.Close()
+	maps.Copy(w.Header(), resp.Header)
+	w.WriteHeader(resp.StatusCode)
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		t.Error(err)
+	}
 	return w
 }
