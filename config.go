@@ -31,7 +31,7 @@ type Config struct {
 
 	// Replay configures the guard behind [Once]. Without a Store it keeps exact ids
 	// in Redis when the suite has Redis, else a Bloom filter in process. Its leeway
-	// follows Auth's.
+	// follows Auth's. Its Timeout also bounds the store of DPoP proofs in that Redis.
 	Replay replay.Config
 
 	// Egress is the policy of the outbound client that handlers get from

@@ -82,7 +82,9 @@ func (m *maker) auth() (err error) {
 // minute forget them soon.
 func (m *maker) proofStore() (store replay.Store, err error) {
 	if m.cfg.Redis != nil {
-		store, err = replay.Redis(m.cfg.Redis, replay.RedisConfig{Window: time.Minute, Prefix: m.cfg.Prefix + "dpop:"})
+		store, err = replay.Redis(m.cfg.Redis, replay.RedisConfig{
+			Window: time.Minute, Prefix: m.cfg.Prefix + "dpop:", Timeout: m.cfg.Replay.Timeout,
+		})
 	} else {
 		store, err = replay.Local(replay.LocalConfig{Window: time.Minute})
 	}

@@ -74,7 +74,7 @@ func newSuite(tb testing.TB, cfg ginsec.Config) *ginsec.Suite {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = s.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for s.Auth.Ready(ctx) != nil {
 		select {

@@ -88,7 +88,7 @@ func TestThePrintedLinesWork(t *testing.T) {
 
 func get(t *testing.T, method, url string, edit func(*http.Request)) (*http.Response, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
 	if err != nil {
