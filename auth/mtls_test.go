@@ -225,6 +225,22 @@ func TestTokensBoundTwiceNeedBoth(t *testing.T) {
 	})
 }
 
+func TestCertificatesCountOnlyWhereTheyAreConfigured(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*auth.Config){
+		"nothing on": func(c *auth.Config) { c.DPoP = nil }, "only DPoP on": nil,
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newSecured(t, change)
+			token := mint(t, s.iss, map[string]any{"cnf": map[string]any{"x5t#S256": s.thumbprint}})
+			if w := s.with([]tls.Certificate{s.mine}, "Bearer "+token, nil); w.Code != 401 {
+				t.Errorf("%d", w.Code)
+			}
+		})
+	}
+}
+
 func TestBindingOffRefusesEveryConfirmation(t *testing.T) {
 	t.Parallel()
 	iss := newIssuer(t, "ES256")
