@@ -32,8 +32,7 @@ func (l *Limiter) free(b *batch) {
 
 // clear forgets everything about a request.
 func (b *batch) clear() {
-	clear(b.items)
-	b.items, b.subject, b.visit = b.items[:0], subject{}, nil
+	b.items, b.subject, b.visit = b.items[:0], subject{}, nil // next clears an item
 	if cap(b.buf) > 4096 {
 		b.buf = nil // an unusually long key
 	}
@@ -81,7 +80,8 @@ func (b *batch) next() *item {
 	if n == cap(b.items) {
 		b.items = append(b.items, item{})
 	} else {
-		b.items = b.items[:n+1] // cleared by free
+		b.items = b.items[:n+1]
+		b.items[n] = item{}
 	}
 	return &b.items[n]
 }

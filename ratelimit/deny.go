@@ -193,7 +193,7 @@ func (l *Limiter) record(d *batch, verdict audit.Verdict, reason string, status 
 		return
 	}
 	ctx := d.c.Request.Context()
-	if verdict == audit.Allow && !audit.Wanted(ctx, l.audit, audit.Allow) {
+	if verdict == audit.Allow && d.started.IsZero() { // not wanted
 		return
 	}
 	e := audit.Event{

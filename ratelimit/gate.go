@@ -193,7 +193,6 @@ func (b *batch) dropCharged() {
 			kept = append(kept, it)
 		}
 	}
-	clear(b.items[len(kept):])
 	b.items = kept
 }
 

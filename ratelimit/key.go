@@ -257,12 +257,15 @@ func (p *part) appendPart(b []byte, s *subject) []byte {
 func appendIP(b []byte, s *subject) []byte {
 	if s.direct {
 		if v4, ok := parsePeer(s.c.Request.RemoteAddr); ok {
-			return appendAddr(b, netip.AddrFrom4(v4), true)
+			return append(append(b, mapped...), v4[:]...)
 		}
 	}
 	a, ok := s.resolver.Addr(s.c.Request)
 	return appendAddr(b, a, ok)
 }
+
+// mapped is how the key of an IPv4 address begins.
+const mapped = string(byIP) + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"
 
 func appendAddr(b []byte, a netip.Addr, ok bool) []byte {
 	if !ok {

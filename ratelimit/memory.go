@@ -111,8 +111,29 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 	return ok
 }
 
+// known reads no clock where there is room without anything having expired.
 func (m *memory) known(ctx context.Context, within time.Duration, items []item) outcome {
-	return m.take(ctx, within, items, true)
+	for i := range items {
+		if !m.fits(&items[i]) {
+			return m.take(ctx, within, items, true)
+		}
+	}
+	return outcome{ok: true}
+}
+
+// fits reports whether an item is known to fit whatever the time is.
+func (m *memory) fits(it *item) bool {
+	s := &m.shards[m.shardOf(it.hash)]
+	s.mu.Lock()
+	fits := it.cost <= it.rule.limit
+	if slot := s.find(it.hash); slot >= 0 {
+		fits = int64(s.entries[slot].sum)+it.cost <= it.rule.limit
+	} else if s.count >= s.limit && !it.lock {
+		fits = false
+	}
+	s.mu.Unlock()
+	it.ok = fits
+	return fits
 }
 
 // judge fills in the item's verdict and returns the slot of its key, or -1, which

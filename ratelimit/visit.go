@@ -29,8 +29,9 @@ func (v *visit) is(c *gin.Context) bool {
 
 // clear forgets what a request did.
 func (v *visit) clear() {
-	clear(v.charged)
-	v.batch.clear()
+	if v.busy { // a panic
+		v.batch.clear()
+	}
 	v.gates, v.charged, v.busy = v.gates[:0], v.charged[:0], false
 }
 
