@@ -24,7 +24,8 @@ func keyText(key reflect.Value) string { return fmt.Sprint(key.Interface()) }
 // returns the pointer of the value in the words of the source, and the struct
 // the failed field belongs to. It walks the value, not the text: a map key may
 // hold any of the characters the namespace is written with.
-func locate(v reflect.Value, rest string, path []byte, in Source) ([]byte, reflect.Type) {
+func (r *ruler) locate(v reflect.Value, rest string, path []byte) ([]byte, reflect.Type) {
+	in := r.in
 	var parent reflect.Type
 	for rest != "" {
 		for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
@@ -55,7 +56,7 @@ func locate(v reflect.Value, rest string, path []byte, in Source) ([]byte, refle
 			path = appendIndex(path, i)
 			v, rest = v.Index(i), rest[end+1:]
 		case reflect.Map:
-			key, text := longestKey(v, rest)
+			key, text := r.longestKey(v, rest)
 			if !key.IsValid() {
 				return path, parent
 			}
@@ -68,23 +69,48 @@ func locate(v reflect.Value, rest string, path []byte, in Source) ([]byte, refle
 	return path, parent
 }
 
-// longestKey finds the key of m that rest, "[key]…", begins with.
-func longestKey(m reflect.Value, rest string) (key reflect.Value, text string) {
-	plainText := m.Type().Key().Kind() == reflect.String && m.Type().Key().NumMethod() == 0
-	for entry := m.MapRange(); entry.Next(); {
-		k := entry.Key()
-		var t string
-		if plainText {
-			t = k.String()
-		} else {
-			t = keyText(k)
+// longestKey finds the key of m that rest, "[key]…", begins with: of all texts up
+// to a bracket, the longest that is a key.
+func (r *ruler) longestKey(m reflect.Value, rest string) (key reflect.Value, text string) {
+	if rest == "" || rest[0] != '[' {
+		return key, text
+	}
+	byText := r.keys(m)
+	for end := 1; end < len(rest); end++ {
+		if rest[end] != ']' {
+			continue
 		}
-		end := len(t) + 1
-		if end < len(rest) && rest[0] == '[' && rest[1:end] == t && rest[end] == ']' && (!key.IsValid() || len(t) > len(text)) {
-			key, text = k, t
+		if k := byText(rest[1:end]); k.IsValid() {
+			key, text = k, rest[1:end]
 		}
 	}
 	return key, text
+}
+
+// keys returns a search of m for the key that is written as a text. A map whose
+// keys are no plain strings is gone through once, not for every fault in it.
+func (r *ruler) keys(m reflect.Value) func(string) reflect.Value {
+	if t := m.Type().Key(); t.Kind() == reflect.String && t.NumMethod() == 0 {
+		return func(text string) reflect.Value {
+			key := reflect.ValueOf(text).Convert(t)
+			if !m.MapIndex(key).IsValid() {
+				return reflect.Value{}
+			}
+			return key
+		}
+	}
+	index, ok := r.texts[m.Pointer()]
+	if !ok {
+		index = make(map[string]reflect.Value, m.Len())
+		for entry := m.MapRange(); entry.Next(); {
+			index[keyText(entry.Key())] = entry.Key()
+		}
+		if r.texts == nil {
+			r.texts = map[uintptr]map[string]reflect.Value{}
+		}
+		r.texts[m.Pointer()] = index
+	}
+	return func(text string) reflect.Value { return index[text] }
 }
 
 // memberName is the name a field has in a source; fields that are only embedded

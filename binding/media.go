@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// longestType is how long a media type with its parameters may be: parsing costs
+// many times its length.
+const longestType = 1 << 10
+
 // acceptJSON judges the headers of a request with a JSON body.
 func (s *settings) acceptJSON(h http.Header) *Error {
 	return s.accept(h, func(media string) bool {
@@ -21,7 +25,7 @@ func (s *settings) acceptJSON(h http.Header) *Error {
 // without a CORS preflight.
 func (s *settings) accept(h http.Header, wanted func(media string) bool) *Error {
 	types := h["Content-Type"]
-	if len(types) != 1 {
+	if len(types) != 1 || len(types[0]) > longestType {
 		return s.fail(http.StatusUnsupportedMediaType, codeMediaType, nil)
 	}
 	// The two spellings nearly every client sends need no parser.

@@ -1,11 +1,13 @@
 package binding
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"reflect"
 	"slices"
 	"strings"
@@ -47,7 +49,9 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 	body := &capped{r: r.Body, left: s.MaxUploadBytes}
 	parts := multipart.NewReader(body, params["boundary"])
 	for count := 1; ; count++ {
+		body.head = longestHead
 		part, err := parts.NextRawPart()
+		body.head = -1
 		if err == io.EOF {
 			break
 		}
@@ -59,8 +63,9 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 		}
 		if e := f.part(part); e != nil {
 			return e
-		} else if body.err != nil {
-			return s.torn(w, body.err)
+		}
+		if _, err := io.Copy(io.Discard, part); err != nil || body.err != nil {
+			return s.torn(w, cmp.Or(body.err, err))
 		}
 	}
 	// Whatever follows the last boundary counts too.
@@ -81,10 +86,25 @@ func (s *settings) torn(w http.ResponseWriter, err error) *Error {
 	return e
 }
 
-// capped refuses to read past its limit, and remembers why it stopped.
+const (
+	// longestHead is how many bytes may come before the content of a part; the
+	// standard library would take megabytes, and what it makes of them costs more.
+	longestHead = 16<<10 + ahead
+	// ahead is more than the parts' reader buffers.
+	ahead = 8 << 10
+	// Browsers send two fields for a part, other clients a few more.
+	mostFields = 16
+	// longestDisposition holds a file name of 255 bytes, each of them encoded.
+	longestDisposition = 2 << 10
+)
+
+var errHead = errors.New("binding: the head of a part is too long")
+
+// capped refuses to read past its limits, and remembers why it stopped.
 type capped struct {
 	r    io.Reader
 	left int64
+	head int64 // what is left for the head of a part, negative elsewhere
 	err  error
 }
 
@@ -100,6 +120,12 @@ func (c *capped) Read(p []byte) (int, error) {
 		c.err = errTooLarge
 		return 0, c.err
 	}
+	if c.head >= 0 {
+		if c.head -= int64(n); c.head < 0 {
+			c.err = errHead
+			return 0, c.err
+		}
+	}
 	if err != nil && err != io.EOF {
 		c.err = err
 	}
@@ -108,6 +134,9 @@ func (c *capped) Read(p []byte) (int, error) {
 
 // part takes one part.
 func (f *filler) part(p *multipart.Part) *Error {
+	if overloaded(p.Header) {
+		return f.s.invalid(Issue{In: InForm, Code: codeForm})
+	}
 	disposition, params, err := mime.ParseMediaType(p.Header.Get("Content-Disposition"))
 	name := params["name"]
 	if err != nil || disposition != "form-data" || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 || encoded(p) {
@@ -139,6 +168,15 @@ func (f *filler) part(p *multipart.Part) *Error {
 	}
 	f.set(at, string(text))
 	return nil
+}
+
+// overloaded reports whether the head of a part is more than any client needs.
+func overloaded(h textproto.MIMEHeader) bool {
+	fields := 0
+	for _, values := range h {
+		fields += len(values)
+	}
+	return fields > mostFields || len(h.Get("Content-Disposition")) > longestDisposition || len(h.Get("Content-Type")) > longestType
 }
 
 // encoded reports whether a part is in a transfer encoding that changes bytes.

@@ -78,6 +78,10 @@ func (f *filler) set(at int, text string) {
 		f.push(v, p, text)
 		return
 	}
+	if strings.Count(text, ",") >= f.s.MaxValues {
+		f.add(p.name, codeValues, "") // said once, not for every item
+		return
+	}
 	for item := range strings.SplitSeq(text, ",") {
 		f.push(v, p, item)
 	}
@@ -233,8 +237,14 @@ func setForeign(v reflect.Value, p *param, text string) string {
 // headers fills f from header fields. Others than the declared are not judged.
 func (f *filler) headers(h http.Header) *Error {
 	for i := range f.plan.list {
-		for _, text := range h[f.plan.list[i].name] {
-			f.set(i, text)
+		p := &f.plan.list[i]
+		if texts := h[p.name]; p.list && len(texts) > f.s.MaxValues {
+			f.seen.Add(i)
+			f.add(p.name, codeValues, "")
+		} else {
+			for _, text := range texts {
+				f.set(i, text)
+			}
 		}
 	}
 	return f.done()

@@ -49,7 +49,8 @@ func (s *settings) patch(c *gin.Context, out any) (Fields, *Error) {
 	}
 	defer body.free()
 	root := &member{}
-	w := &walker{s: s, data: body.bytes, patch: root}
+	w := newWalker(s, body.bytes)
+	w.patch = root
 	if e := w.document(p); e != nil {
 		return Fields{}, e
 	}

@@ -87,10 +87,9 @@ func bind[T any](c *gin.Context, s *settings, run func(*settings, any) *Error) (
 // pairs fills f from name=value pairs joined with &.
 func (f *filler) pairs(raw, malformed string) *Error {
 	count := 0
-	for piece := range strings.SplitSeq(raw, "&") {
-		if piece == "" {
-			continue
-		}
+	for raw = strings.TrimLeft(raw, "&"); raw != ""; raw = strings.TrimLeft(raw, "&") {
+		var piece string
+		piece, raw, _ = strings.Cut(raw, "&")
 		if count++; count > f.s.MaxParams {
 			// The rest was not read, so nothing can be said to be missing.
 			return f.s.invalid(Issue{In: f.in, Code: codeParams})

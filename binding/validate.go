@@ -126,6 +126,7 @@ type ruler struct {
 	issues    []Issue
 	causes    []error
 	truncated bool
+	texts     map[uintptr]map[string]reflect.Value // keys of maps by how they are written
 }
 
 // value validates every struct that v holds: the validator itself stops at
@@ -151,13 +152,16 @@ func (r *ruler) value(v reflect.Value, path []byte) {
 		}
 		r.structure(v, path)
 	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
+		for i := 0; i < v.Len() && !r.truncated; i++ {
 			r.value(v.Index(i), appendIndex(path, i))
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(keyText(a), keyText(b)) })
 		for _, key := range keys {
+			if r.truncated {
+				break // one more fault changes nothing
+			}
 			r.value(v.MapIndex(key), appendName(slices.Clone(path), keyText(key)))
 		}
 	}
@@ -227,7 +231,7 @@ func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) I
 	i := Issue{In: r.in, Rule: ruleName(f.Tag())}
 	i.Code = codeRulePrefix + i.Rule
 	inner := strings.TrimPrefix(f.StructNamespace(), root.Type().Name()+".")
-	at, parent := locate(root, inner, slices.Clone(path), r.in)
+	at, parent := r.locate(root, inner, slices.Clone(path))
 	if r.in == InBody {
 		i.Pointer = cut(at)
 	} else {

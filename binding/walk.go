@@ -3,6 +3,7 @@ package binding
 import (
 	"bytes"
 	"errors"
+	"hash/maphash"
 	"io"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type walker struct {
 	path      []byte // pointer of the current value
 	depth     int
 	values    int
+	above     int // bytes of the names of declared maps on the way to the current value
+	repeated  int // their sum over all values
+	seeds     [2]maphash.Seed
 	quiet     int // above 0 below a value that is an issue as a whole
 	text      []byte
 	nameText  []byte
@@ -34,7 +38,11 @@ var errStop = errors.New("binding: stop")
 
 // walk returns every fault of data, or nil.
 func (s *settings) walk(data []byte, p *plan.Result) *Error {
-	return (&walker{s: s, data: data}).document(p)
+	return newWalker(s, data).document(p)
+}
+
+func newWalker(s *settings, data []byte) *walker {
+	return &walker{s: s, data: data, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
 
 func (w *walker) document(p *plan.Result) *Error {
@@ -136,7 +144,8 @@ func appendName[T ~string | ~[]byte](path []byte, name T) []byte {
 
 // value walks one value. A nil node takes any.
 func (w *walker) value(n *plan.Node, null, quoted bool) error {
-	if w.values++; w.values > w.s.MaxValues {
+	w.repeated += w.above
+	if w.values++; w.values > w.s.MaxValues || w.repeated > plan.MaxRepeated {
 		w.quiet = 0
 		w.add(Issue{Code: codeValues})
 		return errStop

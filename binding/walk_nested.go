@@ -2,8 +2,8 @@ package binding
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
+	"hash/maphash"
 	"reflect"
 	"strconv"
 	"strings"
@@ -164,17 +164,17 @@ func (w *walker) key(tried reflect.Value, name []byte) {
 	}
 }
 
+// names remembers the names of one object by a hash of 128 bits with secret seeds:
+// hostile names are kept at a fixed size, and a repetition is never overlooked.
+type names map[[2]uint64]struct{}
+
 // once lists a name that seen holds already.
-func (w *walker) once(seen map[string]struct{}, name []byte) {
-	key := name
-	if len(name) > maxPointer {
-		sum := sha256.Sum256(name) // hostile names are remembered at a fixed size
-		key = append([]byte{0xff}, sum[:]...)
-	}
-	if _, twice := seen[string(key)]; twice {
+func (w *walker) once(seen names, name []byte) {
+	key := [2]uint64{maphash.Bytes(w.seeds[0], name), maphash.Bytes(w.seeds[1], name)}
+	if _, twice := seen[key]; twice {
 		w.addAt(Issue{Code: codeDuplicate}, name)
 	}
-	seen[string(key)] = struct{}{}
+	seen[key] = struct{}{}
 }
 
 // within walks the value of the member called name, which field f takes.
@@ -193,7 +193,7 @@ func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
 }
 
 func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
-	seen := map[string]struct{}{}
+	seen := names{}
 	var tried reflect.Value
 	if keys != nil {
 		tried = reflect.New(keys)
@@ -206,14 +206,21 @@ func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
 		if elem != nil && elem.Kind != plan.Raw && bytes.IndexByte(name, 0) >= 0 {
 			w.addAt(Issue{Code: codeCharacter}, name)
 		}
-		if elem != nil && elem != plan.Undecoded() && len(name) > plan.MaxKey {
+		declared := elem != nil && elem != plan.Undecoded()
+		above := w.above
+		switch {
+		case !declared:
+		case len(name) > plan.MaxKey:
 			w.addAt(Issue{Code: codeStringLen}, name)
+		default:
+			w.above += len(name)
 		}
 		w.once(seen, name)
 		if keys != nil {
 			w.key(tried, name)
 		}
-		if err := w.within(name, nil, func() error { return w.value(elem, null, false) }); err != nil {
+		err = w.within(name, nil, func() error { return w.value(elem, null, false) })
+		if w.above = above; err != nil {
 			return err
 		}
 	}
@@ -221,7 +228,7 @@ func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
 
 func (w *walker) members(f *plan.Fields) error {
 	seen := plan.NewSet(len(f.List))
-	var strangers map[string]struct{}
+	var strangers names
 	next := 0
 	for {
 		name, end, err := w.name()
@@ -235,7 +242,7 @@ func (w *walker) members(f *plan.Fields) error {
 		at := f.Find(name, next)
 		if at < 0 || f.List[at].Hidden {
 			if strangers == nil {
-				strangers = map[string]struct{}{}
+				strangers = names{}
 			}
 			if err := w.stranger(name, strangers, at >= 0); err != nil {
 				return err
@@ -274,7 +281,7 @@ func needed(f *plan.Field) bool {
 
 // stranger walks a member the target does not name. A Go field without a tag is
 // never to be set, so its name is refused even where others are ignored.
-func (w *walker) stranger(name []byte, seen map[string]struct{}, hidden bool) error {
+func (w *walker) stranger(name []byte, seen names, hidden bool) error {
 	if hidden || !w.s.AllowUnknown {
 		w.addAt(Issue{Code: codeUnknown}, name)
 	}
@@ -291,7 +298,7 @@ func (w *walker) missing(f *plan.Fields, seen plan.Set) {
 	if w.s.RequireAll {
 		need = f.All
 	}
-	if w.patch != nil {
+	if w.patch != nil || w.truncated {
 		return
 	}
 	seen.Missing(need, func(i int) {

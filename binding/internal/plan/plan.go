@@ -67,6 +67,11 @@ type Field struct {
 // above a list with rules would be copied for every element.
 const MaxKey = 256
 
+// MaxRepeated is how many bytes all names of declared maps may come to, each
+// counted once for every value below it, for the same reason: maps within maps
+// would multiply what MaxKey allows.
+const MaxRepeated = 1 << 20
+
 // Undecoded is the plan of what is inside raw JSON.
 func Undecoded() *Node { return undecoded }
 

@@ -24,6 +24,8 @@ type scanner struct {
 	values  int
 	numbers int
 	strings int
+	above   int // bytes of the names of declared maps on the way to the current value
+	left    int // of plan.MaxRepeated
 	unknown bool
 	null    bool
 	all     bool
@@ -35,6 +37,7 @@ type scanner struct {
 func Clean(data []byte, p *plan.Result, l *Limits) bool {
 	s := scanner{
 		data: data, depth: l.Depth, values: l.Values, numbers: l.NumberLen, strings: l.StringLen,
+		left:    plan.MaxRepeated,
 		unknown: l.Unknown, null: l.Null, all: l.RequireAll, exact: l.Exact,
 	}
 	return s.value(p.Root, p.Null, false) && s.peek() == 0 && s.pos == len(data)
@@ -54,7 +57,8 @@ func (s *scanner) peek() byte {
 
 // value passes one value. A nil node takes any.
 func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
-	if s.values--; s.values < 0 {
+	s.left -= s.above
+	if s.values--; s.values < 0 || s.left < 0 {
 		return false
 	}
 	kind := plan.Any
@@ -215,9 +219,17 @@ func (s *scanner) name(first, nulls bool) ([]byte, bool) {
 func (s *scanner) entries(elem *plan.Node, null bool) bool {
 	for first := true; s.peek() != '}'; first = false {
 		name, ok := s.name(first, elem == nil)
-		if !ok || elem != nil && len(name) > plan.MaxKey || !s.value(elem, null, false) {
+		if !ok || elem != nil && len(name) > plan.MaxKey {
 			return false
 		}
+		above := s.above
+		if elem != nil {
+			s.above += len(name)
+		}
+		if !s.value(elem, null, false) {
+			return false
+		}
+		s.above = above
 	}
 	s.pos++
 	return true
