@@ -71,6 +71,7 @@ func attacks() map[string][]attack {
 		"deletes": deleteAttacks(), "finishers": finisherAttacks(), "sessions": sessionAttacks(), "raw": rawAttacks(),
 		"generics": genericAttacks(), "shapes": shapeAttacks(), "collation": collationAttacks(),
 		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
+		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(),
 	}
 }
 
@@ -216,7 +217,7 @@ func (w *world) count(t *testing.T, sql string) (n int64) {
 // reset puts the seeded rows back.
 func (w *world) reset(tb testing.TB) {
 	tb.Helper()
-	for _, table := range []string{"document_tags", "comments", "covers", "notes", "ledgers", "documents", "tags", "folders", "countries"} {
+	for _, table := range []string{"document_tags", "comments", "covers", "notes", "ledgers", "documents", "tags", "folders", "countries", "pins"} {
 		if err := w.root.Exec("DELETE FROM " + table).Error; err != nil {
 			tb.Fatal(err)
 		}

@@ -197,8 +197,7 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 	uncover(stmt)
 	unhook(stmt)
-	who := readCaller(stmt.Context)
-	if who.system != nil {
+	if readCaller(stmt.Context).system != nil {
 		return nil
 	}
 	if err := g.fragments(stmt, op); err != nil {
@@ -211,11 +210,20 @@ func (g *guard) shieldPublic(stmt *gorm.Statement, op operation) error {
 		hook(stmt, "UPDATE", publicUpdate)
 	case reading:
 	}
-	return g.joins(stmt, &who)
+	return g.joins(stmt, nil)
 }
 
-// callerFor reads who may use a protected table.
+// callerFor reads who may use the protected table a statement is about.
 func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (caller, error) {
+	who, err := g.identify(stmt, pol)
+	if granted := grantOf(stmt); err == nil && who.system == nil && granted != nil && !granted.opts.isZero() {
+		err = pol.agrees(granted.opts)
+	}
+	return who, err
+}
+
+// identify reads who may use a protected table, be it joined only.
+func (g *guard) identify(stmt *gorm.Statement, pol *policy) (caller, error) {
 	if pooled(stmt.Context) {
 		return caller{}, errPooled
 	}
@@ -231,11 +239,6 @@ func (g *guard) callerFor(stmt *gorm.Statement, pol *policy) (caller, error) {
 	if g.cfg.RequireExplicit && granted == nil && stmt.Context.Value(callerKey{}) == nil {
 		return who, refuse(ErrUnprotected, "no explicit scope on "+pol.table)
 	}
-	if granted != nil && !granted.opts.isZero() {
-		if err := pol.agrees(granted.opts); err != nil {
-			return who, err
-		}
-	}
 	return who, nil
 }
 
@@ -250,7 +253,8 @@ func (p *policy) agrees(o options) error {
 	return nil
 }
 
-// joins groups and confines what is joined.
+// joins groups and confines what is joined. Without a caller it is identified when
+// something protected is among it.
 func (g *guard) joins(stmt *gorm.Statement, who *caller) error {
 	for i := range stmt.Joins {
 		j := &stmt.Joins[i]
@@ -275,8 +279,12 @@ func (g *guard) joins(stmt *gorm.Statement, who *caller) error {
 		if !pol.protected() {
 			continue
 		}
-		if who.err != nil {
-			return who.err
+		if who == nil {
+			now, err := g.identify(stmt, pol)
+			if err != nil {
+				return err
+			}
+			who = &now
 		}
 		if len(j.ON.Exprs) == 1 {
 			if _, done := j.ON.Exprs[0].(condition); done {

@@ -299,12 +299,13 @@ func (j joined) ModifyStatement(st *gorm.Statement) {
 	if st.Context != nil || st.Schema != nil {
 		return // a statement of its own: the callbacks look after it
 	}
-	who := readCaller(st.Statement.Context)
-	if who.system != nil {
+	who, err := j.g.identify(st.Statement, j.pol)
+	switch {
+	case who.system != nil:
 		return
-	}
-	if who.err != nil {
-		_ = st.AddError(who.err)
+	case err != nil: // gorm drops it if this is a subquery
+		_ = st.AddError(err)
+		st.AddClause(clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "(" + poison + ")"}}})
 		return
 	}
 	st.AddClause(clause.Where{Exprs: []clause.Expression{condition{who: &who, pol: j.pol, table: st.Table}}})

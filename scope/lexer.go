@@ -33,7 +33,7 @@ func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
 	case tokWord:
 		return g.isProtected(tok)
 	case tokString: // SQLite takes a string for a name where a table is expected
-		return g.lex.sqlite && l.table && g.isProtected(tok)
+		return g.lex.sqlite && (l.table || l.operand) && g.isProtected(tok)
 	case tokBody: // of a function or a DO block, perhaps
 		return g.names(tok)
 	default:
@@ -154,11 +154,21 @@ type lexer struct {
 	at  int
 	dialect
 	table    bool // a table's name may stand here
+	operand  bool // this token may be a table's name, as in SQLite's "x IN 'table'"
+	expect   bool // the next one may be
 	unclosed bool // a comment reaches beyond the text
 	depth    int  // of parentheses
 }
 
 func (l *lexer) next() (string, tokenKind) {
+	tok, kind := l.token()
+	l.operand = l.expect
+	// A schema's name may stand before the table's.
+	l.expect = kind == tokWord && among(tok, "IN", "ON", "REFERENCES") || l.operand && (tok == "." || l.qualifies())
+	return tok, kind
+}
+
+func (l *lexer) token() (string, tokenKind) {
 	l.blanks()
 	if l.at >= len(l.sql) {
 		return "", tokEnd

@@ -131,6 +131,8 @@ func (g *grant) apply(stmt *gorm.Statement) {
 	}
 	if who.err != nil {
 		_ = stmt.AddError(who.err)
+		stmt.SQL.Reset()
+		_, _ = stmt.WriteString(poison) // gorm drops the error if this is a subquery
 	}
 	s := newShield(g, who)
 	s.opts, s.op = g.opts, writing(stmt)

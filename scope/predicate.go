@@ -167,6 +167,7 @@ func (c condition) Build(b clause.Builder) {
 	w := &writer{stmt: stmt, who: c.who, write: c.write, mysql: stmt.Name() == "mysql"}
 	if err := w.predicate(c.pol, c.table); err != nil {
 		_ = stmt.AddError(err)
+		w.text(" (" + poison + ")")
 		return
 	}
 	if len(c.rest) > 0 {
@@ -175,6 +176,7 @@ func (c condition) Build(b clause.Builder) {
 		clause.Where{Exprs: c.rest}.Build(stmt)
 		if c.alone && !dialectOf(stmt.Name()).closed(stmt.SQL.String()[start:]) {
 			_ = stmt.AddError(errForm)
+			w.text(") AND (" + poison)
 		}
 		w.text(")")
 	}

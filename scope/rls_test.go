@@ -193,6 +193,87 @@ func TestTxIsOnePrincipalsOrNothing(t *testing.T) {
 	}
 }
 
+// A transaction inside a transaction lends its principal to the database only as
+// long as it lasts, however it ends.
+func TestANestedTxGivesTheOuterPrincipalBack(t *testing.T) {
+	t.Parallel()
+	w := rlsWorld(t)
+	a, b := as(t.Context(), alice), as(t.Context(), bob)
+	failure := errors.New("no")
+	visible := func(tx *gorm.DB) string {
+		var owners string
+		row := tx.Statement.ConnPool.QueryRowContext(t.Context(), "SELECT COALESCE(string_agg(DISTINCT owner_id, ','), 'nobody') FROM documents")
+		if err := row.Scan(&owners); err != nil {
+			return err.Error()
+		}
+		return owners
+	}
+	expect := func(when, want string, tx *gorm.DB) {
+		if got := visible(tx); got != want {
+			t.Errorf("%s the database shows rows of %s, not of %s", when, got, want)
+		}
+	}
+	inner := map[string]func(tx *gorm.DB) error{
+		"success": func(*gorm.DB) error { return nil },
+		"failure": func(*gorm.DB) error { return failure },
+		"a failed statement": func(tx *gorm.DB) error {
+			_, err := tx.Statement.ConnPool.ExecContext(t.Context(), "SELECT nonsense")
+			return err
+		},
+		"a panic": func(*gorm.DB) error { panic("no") },
+		"a third principal": func(tx *gorm.DB) error {
+			err := scope.Tx(as(t.Context(), mallory), tx, func(tx *gorm.DB) error { expect("inside the third", "mallory", tx); return nil })
+			expect("after the third", "bob", tx)
+			return err
+		},
+		"the system": func(tx *gorm.DB) error {
+			err := scope.Tx(scope.System(t.Context(), "a job"), tx, func(tx *gorm.DB) error { expect("inside the system", "nobody", tx); return nil })
+			expect("after the system", "bob", tx)
+			return err
+		},
+	}
+	for how, end := range inner {
+		for _, flat := range []bool{false, true} {
+			if flat && (how == "a failed statement") {
+				continue // without a savepoint the whole transaction is over
+			}
+			err := scope.Tx(a, w.db.Session(&gorm.Session{DisableNestedTransaction: flat}), func(tx *gorm.DB) error {
+				expect("before "+how, "alice", tx)
+				func() {
+					defer func() { _ = recover() }()
+					_ = scope.Tx(b, tx, func(tx *gorm.DB) error {
+						expect("inside "+how, "bob", tx)
+						return end(tx)
+					})
+				}()
+				expect("after "+how, "alice", tx)
+				return nil
+			})
+			if err != nil {
+				t.Errorf("%s: %v", how, err)
+			}
+		}
+	}
+	err := w.db.WithContext(a).Transaction(func(tx *gorm.DB) error {
+		expect("in gorm's own transaction", "nobody", tx)
+		err := scope.Tx(b, tx, func(tx *gorm.DB) error { expect("inside Tx", "bob", tx); return nil })
+		expect("in gorm's own transaction again", "nobody", tx)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	gone, cancel := context.WithCancel(b)
+	err = scope.Tx(a, w.db, func(tx *gorm.DB) error {
+		_ = scope.Tx(gone, tx, func(*gorm.DB) error { cancel(); return nil })
+		expect("after a cancelled one", "alice", tx)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRLSSaysWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	if _, err := scope.RLS(open(t, "sqlite", silent()), &Document{}); !errors.Is(err, scope.ErrUnsupported) {

@@ -118,7 +118,7 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		return
 	}
 	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
-		_ = stmt.AddError(errForm)
+		s.refuse(stmt, errForm)
 		return
 	}
 	_, _ = stmt.WriteString("WHERE ")
@@ -150,9 +150,13 @@ func reserve(stmt *gorm.Statement, vars, text int) {
 	}
 }
 
-// refuse fails a statement while its SQL is built.
+// refuse fails a statement while its SQL is built, and spoils the SQL: of a subquery
+// gorm drops the error.
 func (s *shield) refuse(stmt *gorm.Statement, err error) {
 	_ = stmt.AddError(err)
+	if s.op == reading {
+		_, _ = stmt.WriteString(" WHERE (" + poison + ")")
+	}
 	if s.guard != nil && !s.reported {
 		s.reported = true
 		s.guard.report(stmt, s.op, err)

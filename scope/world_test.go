@@ -91,6 +91,13 @@ type (
 		Name      string `gorm:"size:200"`
 		Documents []Document
 	}
+	// Pin is public and points to a document.
+	Pin struct {
+		ID         int64 `gorm:"primaryKey;autoIncrement:false"`
+		CountryID  int64
+		DocumentID *string   `gorm:"size:36"`
+		Document   *Document `gorm:"constraint:-"`
+	}
 	// Stranger is in no list.
 	Stranger struct {
 		ID   int64 `gorm:"primaryKey"`
@@ -122,13 +129,13 @@ var (
 )
 
 func models() []any {
-	return []any{&Country{}, &Folder{}, &Document{}, &Comment{}, &Cover{}, &Tag{}, &Note{}, &Ledger{}, &Stranger{}}
+	return []any{&Country{}, &Folder{}, &Document{}, &Comment{}, &Cover{}, &Tag{}, &Note{}, &Ledger{}, &Stranger{}, &Pin{}}
 }
 
 func guardConfig() scope.GuardConfig {
 	return scope.GuardConfig{
 		Protect: []any{&Folder{}, &Document{}, &Comment{}, &Cover{}, &Tag{}, &Note{}, &Ledger{}},
-		Public:  []any{&Country{}},
+		Public:  []any{&Country{}, &Pin{}},
 	}
 }
 
@@ -205,6 +212,7 @@ func (w *world) seed(tb testing.TB) {
 		}
 	}
 	must(w.root.Create([]Country{{ID: 1, Name: "Utopia"}, {ID: 2, Name: "Erewhon"}}).Error)
+	must(w.root.Omit("Document").Create([]Pin{{ID: 1, CountryID: 1, DocumentID: ptr("bob-doc-1")}, {ID: 2, CountryID: 2, DocumentID: ptr("alice-doc-1")}}).Error)
 	for i, p := range people {
 		s, t := p.Subject, p.Tenant
 		id := func(kind string, n int) string { return fmt.Sprintf("%s-%s-%d", s, kind, n) }
@@ -227,7 +235,7 @@ func (w *world) seed(tb testing.TB) {
 
 func ptr[T any](v T) *T { return &v }
 
-var tables = []string{"folders", "documents", "comments", "covers", "tags", "document_tags", "notes", "ledgers", "countries"}
+var tables = []string{"folders", "documents", "comments", "covers", "tags", "document_tags", "notes", "ledgers", "countries", "pins"}
 
 // picture is every row of every table as text, one line a row.
 func (w *world) picture(tb testing.TB) []string {
