@@ -19,7 +19,7 @@ var (
 )
 
 const (
-	takeSHA   = "ef947cd626b169144e08e750974eff3189e05353"
+	takeSHA   = "49f6aa23a8f4bd6323845da3dbdbd76881e8edf8"
 	refundSHA = "fc69bd7e446d5de2618cf1bc23c24ca9e3896772"
 )
 
