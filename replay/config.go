@@ -65,8 +65,10 @@ type Config struct {
 	// has just used up.
 	Store Store
 
-	// Timeout bounds one decision of a store that is not in this process. Default
-	// 50 ms, or the store's own; at most 30 s.
+	// Timeout bounds one decision of a store that is not in this process; decisions
+	// that begin together share a timer, so it may be up to a tenth shorter. A decision
+	// under way goes on when its client leaves, for 2 s at most. Default 50 ms, or the
+	// store's own; at most 30 s.
 	Timeout time.Duration
 }
 

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -27,7 +29,8 @@ func RedisBloomShim(client rueidis.Client, cfg RedisConfig, insert string) (Stor
 	if err == nil {
 		s := store.(*fronted).remote.(*redisBloom)
 		s.text = fmt.Sprintf(bloomShim, insert) + s.text
-		s.script = rueidis.NewLuaScript(s.text)
+		sum := sha1.Sum([]byte(s.text))
+		s.sha = hex.EncodeToString(sum[:])
 	}
 	return store, err
 }
@@ -86,3 +89,6 @@ func Refusals(capacity uint, rate float64, n int) (refused int) {
 	}
 	return refused
 }
+
+// Scripts returns the scripts by the hashes under which they are run.
+func Scripts() map[string]string { return map[string]string{setSHA: setScript, bloomSHA: bloomScript} }

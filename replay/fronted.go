@@ -21,24 +21,24 @@ const knownBytes = 256 << 20
 type fronted struct {
 	remote  Store
 	known   *local
-	timeout time.Duration
+	timeout *timeout
 	breaker *breaker
 	forgot  *atomic.Int64 // the last window of which an accepted id is not known
 }
 
-func newFronted(remote Store, w windows, timeout time.Duration) *fronted {
+func newFronted(remote Store, w windows, limit time.Duration) *fronted {
 	f := &fronted{
 		remote: remote, known: newExact(w, knownBytes, systemClock()),
-		timeout: timeout, breaker: &breaker{start: time.Now()}, forgot: &atomic.Int64{},
+		timeout: newTimeout(limit), breaker: &breaker{start: time.Now()}, forgot: &atomic.Int64{},
 	}
 	f.forgot.Store(math.MinInt64)
 	return f
 }
 
 // within returns the same store under another deadline.
-func (f *fronted) within(timeout time.Duration) *fronted {
+func (f *fronted) within(limit time.Duration) *fronted {
 	g := *f
-	g.timeout = timeout
+	g.timeout = newTimeout(limit)
 	return &g
 }
 
@@ -46,10 +46,13 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 	if f.known.seen(id, until) {
 		return false, nil
 	}
+	if err := ctx.Err(); err != nil {
+		return false, unavailable(err)
+	}
 	if !f.breaker.allow() {
 		return false, unavailable(errOpen)
 	}
-	call, cancel := context.WithTimeout(ctx, f.timeout)
+	call, cancel := f.timeout.bound(ctx)
 	fresh, err = f.remote.Use(call, id, until)
 	cancel()
 	f.judge(ctx, err)

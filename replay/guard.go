@@ -51,7 +51,7 @@ func New(cfg Config) (*Guard, error) {
 // Close closes the store: what it runs in the background ends, and nothing is
 // accepted any more. Clients given to a store stay open. It waits for commands
 // under way: on a Redis that hangs a second, or the store's Timeout if that is
-// longer, and with MinReplicas as long as the client takes to give up connecting.
+// longer, or as long as the client takes to give up connecting.
 func (g *Guard) Close() error { return g.store.Close() }
 
 // Consume uses t up, for jobs, websockets and transports other than gin. It

@@ -57,9 +57,13 @@ const perBucket = 256
 // The expiry is given as a distance, not as a time: the server's clock may be
 // minutes off. It is only ever moved further away, so that the most careful of
 // several instances decides.
-const setScript = `local r = redis.call('SADD', KEYS[1], ARGV[1])
-if r == 1 and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - 5000 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+const (
+	setScript = `local call, key = redis.call, KEYS[1]
+local r = call('SADD', key, ARGV[1])
+if r == 1 and call('PTTL', key) < ARGV[2] - 5000 then call('PEXPIRE', key, ARGV[2]) end
 return r`
+	setSHA = "336d85a1f130cf969cbac6cfdea842d7316856e4"
+)
 
 // redisSet keeps 64 bits of every id in one of many sets, chosen by other bits of
 // it: with n ids in a window and 4096 sets a first use is refused by mistake with
@@ -81,7 +85,7 @@ func Redis(client rueidis.Client, cfg RedisConfig) (Store, error) {
 	}
 	buckets := uint64(max(1, (cfg.Capacity+perBucket-1)/perBucket))
 	s := &redisSet{
-		server: newServer(client, setScript, cfg), windows: w, buckets: buckets,
+		server: newServer(client, setScript, setSHA, cfg), windows: w, buckets: buckets,
 		// Two configurations that would divide ids differently never share a key.
 		prefix: cfg.Prefix + strconv.FormatInt(w.seconds, 36) + "-" + strconv.FormatUint(buckets, 36) + ":",
 	}
@@ -91,28 +95,32 @@ func Redis(client rueidis.Client, cfg RedisConfig) (Store, error) {
 func (s *redisSet) Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
 	i := s.index(until)
 	ttl, err := timeToLive(s.end(i))
-	if ttl == "" {
+	if ttl == 0 {
 		return false, err
 	}
-	key := append(make([]byte, 0, len(s.prefix)+32), s.prefix...)
-	key = append(strconv.AppendInt(key, i, 36), ':')
-	key = strconv.AppendUint(key, binary.BigEndian.Uint64(id[8:])%s.buckets, 36)
+	var stack [256]byte // key, member and expiry become one string
+	text := append(stack[:0], s.prefix...)
+	text = append(strconv.AppendInt(text, i, 36), ':')
+	text = strconv.AppendUint(text, binary.BigEndian.Uint64(id[8:])%s.buckets, 36)
+	key := len(text)
 	// Signed: a set with an integer beyond an int64 is a hash table of text.
-	member := strconv.FormatInt(int64(binary.BigEndian.Uint64(id[:8])), 10)
-	return s.decide(ctx, string(key), member, ttl)
+	text = strconv.AppendInt(text, int64(binary.BigEndian.Uint64(id[:8])), 10)
+	member := len(text)
+	all := string(strconv.AppendInt(text, ttl, 10))
+	return s.decide(ctx, all[:key], all[key:member], all[member:])
 }
 
-// timeToLive is the distance to the end of a window in milliseconds, or empty
-// when it is over. An expiry of 0 would delete the key and make its ids fresh.
-func timeToLive(end time.Time) (string, error) {
+// timeToLive is the distance to the end of a window in milliseconds, or 0 when it
+// is over: that expiry would delete the key and make its ids fresh.
+func timeToLive(end time.Time) (ms int64, err error) {
 	left := time.Until(end)
 	if left <= 0 {
-		return "", nil
+		return 0, nil
 	}
 	if left > maxAhead {
-		return "", ErrLifetime
+		return 0, ErrLifetime
 	}
-	return strconv.FormatInt((left + pad).Milliseconds(), 10), nil
+	return (left + pad).Milliseconds(), nil
 }
 
 func (c RedisConfig) withDefaults(client rueidis.Client, prefix string, capacity int) (RedisConfig, windows, error) {

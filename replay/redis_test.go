@@ -3,6 +3,8 @@ package replay_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -200,6 +202,15 @@ func TestOnlyAnAnswerOfTheFilterCounts(t *testing.T) {
 		fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
 		if fresh != tc.fresh || (err != nil) != tc.fails || err != nil && (!errors.Is(err, replay.ErrUnavailable) || !strings.Contains(err.Error(), tc.says)) {
 			t.Errorf("%s: %v, %v", insert, fresh, err)
+		}
+	}
+}
+
+func TestScriptsAreNamedByTheirHashes(t *testing.T) {
+	t.Parallel()
+	for sha, script := range replay.Scripts() {
+		if sum := sha1.Sum([]byte(script)); sha != hex.EncodeToString(sum[:]) {
+			t.Errorf("the hash should be %x:\n%s", sum, script)
 		}
 	}
 }

@@ -13,13 +13,16 @@ import (
 // BF.ADD would make one of 100 entries at 1 %. Its reply may hold an error where
 // the answer should be, which must not be taken for a yes; with RESP3 it may hold a
 // boolean.
-const bloomScript = `local r = redis.call('BF.INSERT', KEYS[1], 'CAPACITY', ARGV[3], 'ERROR', ARGV[4], 'ITEMS', ARGV[1])
+const (
+	bloomScript = `local r = redis.call('BF.INSERT', KEYS[1], 'CAPACITY', ARGV[3], 'ERROR', ARGV[4], 'ITEMS', ARGV[1])
 local v = r[1]
 if type(v) == 'table' and v.err then return v end
 if v == true then v = 1 elseif v == false then v = 0 end
 if v ~= 0 and v ~= 1 then return redis.error_reply('ERR no answer from BF.INSERT') end
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) - 5000 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if redis.call('PTTL', KEYS[1]) < ARGV[2] - 5000 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return v`
+	bloomSHA = "6119ed8b7a89ceb03c9c80c2dd2f3d7c5bdee026"
+)
 
 type redisBloom struct {
 	server
@@ -38,7 +41,7 @@ func RedisBloom(client rueidis.Client, cfg RedisConfig) (Store, error) {
 		return nil, err
 	}
 	s := &redisBloom{
-		server: newServer(client, bloomScript, cfg), windows: w,
+		server: newServer(client, bloomScript, bloomSHA, cfg), windows: w,
 		prefix:   cfg.Prefix + strconv.FormatInt(w.seconds, 36) + ":",
 		capacity: strconv.Itoa(cfg.Capacity),
 		rate:     strconv.FormatFloat(cfg.FalsePositiveRate, 'f', -1, 64),
@@ -49,10 +52,10 @@ func RedisBloom(client rueidis.Client, cfg RedisConfig) (Store, error) {
 func (s *redisBloom) Use(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
 	i := s.index(until)
 	ttl, err := timeToLive(s.end(i))
-	if ttl == "" {
+	if ttl == 0 {
 		return false, err
 	}
-	fresh, err = s.decide(ctx, s.prefix+strconv.FormatInt(i, 36), string(id[:]), ttl, s.capacity, s.rate)
+	fresh, err = s.decide(ctx, s.prefix+strconv.FormatInt(i, 36), string(id[:]), strconv.FormatInt(ttl, 10), s.capacity, s.rate)
 	if reply, ok := rueidis.IsRedisErr(err); ok && unknownCommand(reply.Error()) {
 		return false, ErrNoBloom
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -16,12 +17,13 @@ import (
 // server runs one script, which is one decision, on a Redis server.
 type server struct {
 	client   rueidis.Client
-	script   *rueidis.Lua
-	text     string
+	text     string // of the script
+	sha      string // by which Redis knows it
 	replicas int64
 	log      *slog.Logger
 	looked   *sync.Once
 	patience time.Duration // of the look at the server's settings
+	pulse    *pulse
 	*background
 }
 
@@ -56,11 +58,11 @@ func (b *background) stop() {
 	b.work.Wait()
 }
 
-func newServer(client rueidis.Client, script string, cfg RedisConfig) server {
+func newServer(client rueidis.Client, script, sha string, cfg RedisConfig) server {
 	return server{
-		client: client, script: rueidis.NewLuaScript(script), text: script,
+		client: client, text: script, sha: sha,
 		replicas: int64(cfg.MinReplicas), log: cfg.Logger,
-		looked: &sync.Once{}, patience: max(time.Second, cfg.Timeout), background: newBackground(),
+		looked: &sync.Once{}, patience: max(time.Second, cfg.Timeout), pulse: newPulse(), background: newBackground(),
 	}
 }
 
@@ -70,10 +72,30 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 		return false, errClosed
 	}
 	s.looked.Do(func() { s.start(s.look) })
-	if s.replicas > 0 {
-		return s.confirmed(ctx, key, args)
+	switch {
+	case s.replicas > 0:
+		var written atomic.Bool
+		fresh, err = s.aside(ctx, func() (bool, error) { return s.write(ctx, key, args, &written) })
+		if err != nil && written.Load() && !errors.Is(err, errReplicas) {
+			err = errReplicas
+		}
+	case s.pulse.beats() && s.client.Mode() != rueidis.ClientModeCluster:
+		fresh, err = s.run(ctx, key, args)
+	default:
+		fresh, err = s.aside(ctx, func() (bool, error) { return s.run(ctx, key, args) })
 	}
-	return yes(s.script.Exec(ctx, s.client, []string{key}, args))
+	_, answered := rueidis.IsRedisErr(err)
+	s.pulse.note(answered || err == nil)
+	return fresh, err
+}
+
+// run names the script by its hash, and sends it to a server that has lost it.
+func (s *server) run(ctx context.Context, key string, args []string) (fresh bool, err error) {
+	reply := s.client.Do(ctx, s.client.B().Evalsha().Sha1(s.sha).Numkeys(1).Key(key).Arg(args...).Build())
+	if e, ok := rueidis.IsRedisErr(reply.Error()); ok && e.IsNoScript() {
+		reply = s.client.Do(ctx, s.client.B().Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build())
+	}
+	return yes(reply)
 }
 
 // yes reads the script's answer: an integer, or a boolean where a server gives one
@@ -93,17 +115,17 @@ func yes(reply rueidis.RedisResult) (bool, error) {
 	return false, errAnswer
 }
 
-// confirmed is [server.write] within ctx: the client may wait for a connection
-// without looking at it. What comes too late counts as used.
-func (s *server) confirmed(ctx context.Context, key string, args []string) (fresh bool, err error) {
+// aside tries no longer than ctx lasts: the client may wait for a connection, of
+// which a cluster has several, without looking at it. What comes too late counts as
+// used.
+func (s *server) aside(ctx context.Context, try func() (bool, error)) (fresh bool, err error) {
 	type answer struct {
 		fresh bool
 		err   error
 	}
-	var written atomic.Bool
 	answered := make(chan answer, 1)
 	if !s.start(func() {
-		fresh, err := s.write(ctx, key, args, &written)
+		fresh, err := try()
 		answered <- answer{fresh, err}
 	}) {
 		return false, errClosed
@@ -112,9 +134,6 @@ func (s *server) confirmed(ctx context.Context, key string, args []string) (fres
 	case a := <-answered:
 		return a.fresh, a.err
 	case <-ctx.Done():
-		if written.Load() {
-			return false, errReplicas
-		}
 		return false, ctx.Err()
 	}
 }
