@@ -30,11 +30,12 @@ func (b *buffer) free() {
 
 // read returns the whole body, at most limit bytes. The buffer is the caller's to
 // free. w may be nil; it is told when a body is too large.
-func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*buffer, *Error) {
-	if r.Body == nil || r.Body == http.NoBody {
+//
+// d is the deadline that runs already: see settings.deadline.
+func (s *settings) read(w http.ResponseWriter, r *http.Request, d readDeadliner, limit int64) (*buffer, *Error) {
+	if bodiless(r) {
 		return buffers.Get().(*buffer), nil
 	}
-	d := s.deadline(w, r)
 	if r.ContentLength > limit {
 		// Nothing was read, so a client that waits for 100 Continue sends nothing.
 		return nil, s.tooLarge(limit)
@@ -48,10 +49,17 @@ func (s *settings) read(w http.ResponseWriter, r *http.Request, limit int64) (*b
 	return b, nil
 }
 
-// deadline limits how long the body may take, where there is a connection.
+func bodiless(r *http.Request) bool { return r.Body == nil || r.Body == http.NoBody }
+
+// deadline limits how long the body may take, where there is a connection. It
+// comes before any judgement: the server reads on after a refusal, and would wait
+// for a body that never comes before it sends the answer.
 func (s *settings) deadline(w http.ResponseWriter, r *http.Request) readDeadliner {
+	if s.ReadTimeout <= 0 || bodiless(r) {
+		return nil
+	}
 	d := deadliner(w)
-	if d == nil || s.ReadTimeout <= 0 {
+	if d == nil {
 		return nil
 	}
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)

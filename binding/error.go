@@ -158,9 +158,10 @@ func brief(name string) string {
 }
 
 // Abort ends the request with err. An [Error] is written as problem details (RFC
-// 9457): 413 also closes the connection, 415 says what would be accepted. Any
-// other error, nil included, is a 500 without a word about it, recorded with
-// c.Error. Nothing is written when a response has already been started.
+// 9457): 413, 408 and the 415 of a body that is large or of unknown length also
+// close an HTTP/1 connection, 415 says what would be accepted. Any other error, nil
+// included, is a 500 without a word about it, recorded with c.Error. Nothing is
+// written when a response has already been started.
 func Abort(c *gin.Context, err error) {
 	if err == nil {
 		err = errors.New("binding: Abort without an error")
@@ -177,14 +178,35 @@ func Abort(c *gin.Context, err error) {
 	}
 	if !c.Writer.Written() {
 		h := c.Writer.Header()
-		switch e.Code {
-		case codeBodyTooLarge, codeFileTooLarge, codeBodyTimeout:
-			h["Connection"] = []string{"close"}
-		case codeContentEncoding:
+		if e.Code == codeContentEncoding {
 			h["Accept-Encoding"] = []string{"identity"} // RFC 9110 section 15.5.16
+		}
+		if e.hangsUp(c.Request) {
+			h["Connection"] = []string{"close"}
 		}
 	}
 	problem.Abort(c, e.problem(c))
+}
+
+// drained is how large an unread body may be for the server to read it away, so
+// that the connection serves the next request.
+const drained = 64 << 10
+
+// hangsUp reports whether the connection ends with this refusal, since the rest of
+// the body is not worth waiting for. HTTP/2 ends the stream by itself, and other
+// clients' requests may share its connection.
+func (e *Error) hangsUp(r *http.Request) bool {
+	if r != nil && r.ProtoMajor > 1 {
+		return false
+	}
+	switch e.Status {
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
+		return true
+	case http.StatusUnsupportedMediaType:
+		return r != nil && !bodiless(r) && (r.ContentLength < 0 || r.ContentLength > drained)
+	default:
+		return false
+	}
 }
 
 func (s *settings) fail(status int, code string, cause error) *Error {

@@ -310,3 +310,81 @@ func TestAnAnnouncedLengthReservesNothing(t *testing.T) {
 		t.Errorf("%d bytes for each", cost)
 	}
 }
+
+// The server reads a refused body away before it answers, so the deadline must
+// run before the refusal.
+func TestARefusedBodyThatNeverComesEndsAtTheReadTimeout(t *testing.T) {
+	t.Parallel()
+	soon := binding.Options{ReadTimeout: 50 * time.Millisecond}
+	for name, h := range map[string]gin.HandlerFunc{
+		"JSON":      bindAs[any](soon),
+		"Form":      func(c *gin.Context) { refuse(c, second(binding.Form[struct{}](c, soon))) },
+		"Multipart": func(c *gin.Context) { refuse(c, second(binding.Multipart[struct{}](c, soon))) },
+		"Patch": func(c *gin.Context) {
+			_, _, err := binding.Patch[struct{}](c, soon)
+			refuse(c, err)
+		},
+	} {
+		conn, in := dial(t, serve(t, h))
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n{")
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if got := faultsOf(t, string(body)); got != "415, unsupported_media_type" || !resp.Close {
+			t.Errorf("%s: %s, close %v", name, got, resp.Close)
+		}
+	}
+}
+
+func refuse(c *gin.Context, err error) {
+	if err != nil {
+		binding.Abort(c, err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestARefusedBodyKeepsTheConnectionOnlyWhenItIsSmall(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		head, body string
+		closed     bool
+	}{
+		{"Content-Length: 2", "{}", false},
+		{"Content-Length: 0", "", false},
+		{"Content-Length: 65536", times(64<<10, " "), false},
+		{"Content-Length: 65537", "", true}, // answered before any of it comes
+		{"Transfer-Encoding: chunked", "", true},
+	} {
+		conn, in := dial(t, jsonServer(t))
+		fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"+tc.head+"\r\n\r\n"+tc.body)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUnsupportedMediaType || resp.Close != tc.closed {
+			t.Errorf("%s: status %d, close %v", tc.head, resp.StatusCode, resp.Close)
+		}
+	}
+}
+
+// One stream of HTTP/2 does not end the connection that others share.
+func TestOverHTTP2OnlyTheStreamEnds(t *testing.T) {
+	t.Parallel()
+	for major, want := range map[int]string{1: "close", 2: "", 3: ""} {
+		w := httptest.NewRecorder()
+		c, _ := gin.CreateTestContext(w)
+		c.Request = post(`{}`)
+		c.Request.ProtoMajor = major
+		_, err := binding.JSON[any](c, binding.Options{MaxBytes: 1})
+		binding.Abort(c, err)
+		if got := w.Header().Get("Connection"); got != want {
+			t.Errorf("HTTP/%d: %q", major, got)
+		}
+	}
+}

@@ -34,10 +34,11 @@ func (s *settings) document(w http.ResponseWriter, r *http.Request, out any) *Er
 	if s.err != nil {
 		return s.broken(s.err)
 	}
+	d := s.deadline(w, r)
 	if e := s.acceptJSON(r.Header); e != nil {
 		return e
 	}
-	body, e := s.read(w, r, s.MaxBytes)
+	body, e := s.read(w, r, d, s.MaxBytes)
 	if e != nil {
 		return e
 	}

@@ -32,6 +32,7 @@ func Multipart[T any](c *gin.Context, opts ...Options) (T, error) {
 }
 
 func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) *Error {
+	d := s.deadline(w, r)
 	if e := s.accept(r.Header, func(media string) bool { return media == "multipart/form-data" }); e != nil {
 		return e
 	}
@@ -42,7 +43,6 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 	if r.Body == nil {
 		return s.invalid(Issue{In: InForm, Code: codeEmpty})
 	}
-	d := s.deadline(w, r)
 	if r.ContentLength > s.MaxUploadBytes {
 		return s.tooLarge(s.MaxUploadBytes)
 	}

@@ -38,12 +38,13 @@ func (s *settings) patch(c *gin.Context, out any) (Fields, *Error) {
 	if p.Err != nil {
 		return Fields{}, s.broken(p.Err)
 	}
+	d := s.deadline(c.Writer, c.Request)
 	if e := s.accept(c.Request.Header, func(media string) bool {
 		return media == "application/merge-patch+json" || media == "application/json"
 	}); e != nil {
 		return Fields{}, e
 	}
-	body, e := s.read(c.Writer, c.Request, s.MaxBytes)
+	body, e := s.read(c.Writer, c.Request, d, s.MaxBytes)
 	if e != nil {
 		return Fields{}, e
 	}

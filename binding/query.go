@@ -59,10 +59,11 @@ func Form[T any](c *gin.Context, opts ...Options) (T, error) {
 		if e != nil {
 			return e
 		}
+		d := s.deadline(c.Writer, c.Request)
 		if e := s.accept(c.Request.Header, func(media string) bool { return media == "application/x-www-form-urlencoded" }); e != nil {
 			return e
 		}
-		body, e := s.read(c.Writer, c.Request, s.MaxBytes)
+		body, e := s.read(c.Writer, c.Request, d, s.MaxBytes)
 		if e != nil {
 			return e
 		}
