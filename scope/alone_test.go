@@ -19,9 +19,13 @@ func TestARefusedSubqueryIsNeverTrueWithOwnedAlone(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, kind)
 			for name, refused := range map[string]func(tx *gorm.DB) *gorm.DB{
-				"nobody":        func(tx *gorm.DB) *gorm.DB { return tx.Scopes(scope.Owned(t.Context())) },
-				"two":           func(tx *gorm.DB) *gorm.DB { return tx.WithContext(as(t.Context(), bob)).Scopes(scope.Owned(as(t.Context(), alice))) },
-				"a join":        func(tx *gorm.DB) *gorm.DB { return tx.Joins("JOIN countries ON 1 = 1").Scopes(scope.Owned(as(t.Context(), alice))) },
+				"nobody": func(tx *gorm.DB) *gorm.DB { return tx.Scopes(scope.Owned(t.Context())) },
+				"two": func(tx *gorm.DB) *gorm.DB {
+					return tx.WithContext(as(t.Context(), bob)).Scopes(scope.Owned(as(t.Context(), alice)))
+				},
+				"a join": func(tx *gorm.DB) *gorm.DB {
+					return tx.Joins("JOIN countries ON 1 = 1").Scopes(scope.Owned(as(t.Context(), alice)))
+				},
 				"the wrong columns": func(tx *gorm.DB) *gorm.DB {
 					return tx.Scopes(scope.Owned(as(t.Context(), alice), scope.Columns("nothing", "")))
 				},

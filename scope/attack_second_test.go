@@ -13,11 +13,6 @@ func secondHandleAttacks() []attack {
 	secrets := func(e *env) *gorm.DB { return e.w.root.Model(&Document{}).Where("title LIKE 'secret%'") }
 	titles := func(e *env) *gorm.DB { return secrets(e).Select("title").Where("owner_id = 'bob'").Limit(1) }
 	generic := func(e *env) any { return gorm.G[Document](e.w.root).Select("id").Where("owner_id = 'bob'") }
-	maps := func(tx *gorm.DB) (any, error) {
-		var rows []map[string]any
-		err := tx.Find(&rows).Error
-		return rows, err
-	}
 	guess := func(tx *gorm.DB) (any, error) {
 		var d []Document
 		err := tx.Find(&d).Error

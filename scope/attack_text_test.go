@@ -23,6 +23,20 @@ func text(name, sql string) attack {
 	}}
 }
 
+// refusal is what an attack must meet whose success cannot be seen in rows.
+func refusal(err error, otherwise string) (any, error) {
+	if err == nil {
+		return otherwise, nil
+	}
+	return nil, err
+}
+
+func maps(tx *gorm.DB) (any, error) {
+	var rows []map[string]any
+	err := tx.Find(&rows).Error
+	return rows, err
+}
+
 func execute(name, sql string) attack {
 	return attack{"exec: " + name, func(e *env) (any, error) { return nil, e.q().Exec(sql).Error }}
 }
@@ -57,6 +71,31 @@ func rawAttacks() []attack {
 		text("unicode escapes", `SELECT * FROM U&"d\006Fcuments"`),
 		text("a dollar-quoted string", "SELECT $$x$$ AS a, title FROM documents"),
 		text("TABLE", "TABLE documents"),
+		named("an alias and then the table", func(e *env) (any, error) {
+			return maps(e.q().Model(&Country{}).Select("name AS documents, (SELECT title FROM documents LIMIT 1 OFFSET 3) AS t"))
+		}),
+		named("AS in a subselect", func(e *env) (any, error) {
+			return maps(e.q().Model(&Country{}).Select("(SELECT title FROM countries AS c, documents LIMIT 1 OFFSET 3) AS t"))
+		}),
+		named("a table after AS and a name", func(e *env) (any, error) {
+			return maps(e.q().Model(&Country{}).Select("title FROM countries AS c, documents -- "))
+		}),
+		named("a second FROM in Select", func(e *env) (any, error) {
+			return maps(e.q().Model(&Country{}).Select("documents.title FROM countries AS x JOIN documents ON 1 = 1 --\n"))
+		}),
+		named("IN and a name in Order", func(e *env) (any, error) {
+			var c []Country
+			err := e.q().Order("('bob-tag-1', 'bob-doc-1') IN document_tags DESC").Find(&c).Error
+			return refusal(err, "the order tells of bob's link")
+		}),
+		named("IN and a name after a comma in Order", func(e *env) (any, error) {
+			var c []Country
+			err := e.q().Order("name, ('bob-tag-1', 'bob-doc-1') IN document_tags DESC").Find(&c).Error
+			return refusal(err, "the order tells of bob's link")
+		}),
+		named("a subselect in Group", func(e *env) (any, error) {
+			return maps(e.q().Model(&Country{}).Select("COUNT(*) AS n").Group("(SELECT title FROM covers, documents LIMIT 1)"))
+		}),
 		text("a comment that ends with a carriage return", "SELECT 'x' AS name --\r UNION ALL SELECT name FROM folders\n"),
 		execute("UPDATE", "UPDATE documents SET title = 'x'"),
 		execute("DELETE", "DELETE FROM documents"),

@@ -25,17 +25,24 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 		if c.Builder != nil && (name == "FROM" || name == "SELECT" || name == "WHERE" && shieldOf(stmt) == nil) {
 			return refuse(ErrUnsupported, "a clause with a builder of its own")
 		}
-		for _, e := range [...]clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression, c.Expression} {
+		for _, e := range [...]clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
 			if err := g.expression(stmt, e); err != nil {
 				return err
 			}
+		}
+		look := g.expression
+		if name == "SELECT" {
+			look = g.selected
+		}
+		if err := look(stmt, c.Expression); err != nil {
+			return err
 		}
 	}
 	if op != reading { // where Select holds names of fields and relations, no SQL
 		return g.writeClauses(stmt, op)
 	}
 	for _, s := range stmt.Selects {
-		if err := g.fragment(s); err != nil {
+		if err := g.fragmentIn(s, selecting); err != nil {
 			return err
 		}
 	}
@@ -171,13 +178,13 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
 	case clause.Select:
-		if err := g.columns(e.Columns); err != nil {
+		if err := g.columnsIn(e.Columns, selecting); err != nil {
 			return err
 		}
-		return g.expression(stmt, e.Expression)
+		return g.selected(stmt, e.Expression)
 	case clause.OrderBy:
 		for _, c := range e.Columns {
-			if err := g.columns([]clause.Column{c.Column}); err != nil {
+			if err := g.columnsIn([]clause.Column{c.Column}, ordering); err != nil {
 				return err
 			}
 		}
@@ -221,6 +228,27 @@ func (g *guard) comparison(stmt *gorm.Statement, e clause.Eq) error {
 		return err
 	}
 	return g.value(stmt, e.Value)
+}
+
+// selected is expression for a list of columns.
+func (g *guard) selected(stmt *gorm.Statement, e clause.Expression) error {
+	var text string
+	var vars []any
+	switch e := e.(type) {
+	case clause.Expr:
+		text, vars = e.SQL, e.Vars
+	case clause.NamedExpr:
+		if err := g.named(stmt, e.Vars); err != nil {
+			return err
+		}
+		text, vars = e.SQL, e.Vars
+	default:
+		return g.expression(stmt, e)
+	}
+	if err := g.fragmentIn(text, selecting); err != nil {
+		return err
+	}
+	return g.values(stmt, vars)
 }
 
 func (g *guard) textWith(stmt *gorm.Statement, sql string, vars []any) error {
@@ -268,63 +296,12 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	}
 }
 
-// subquery passes a query that goes through this guard's callbacks itself. One
-// made of raw text, or on a connection without the guard, does not.
-func (g *guard) subquery(db *gorm.DB) error {
-	switch {
-	case db == nil || db.Statement == nil:
-		return nil
-	case guardOf(db) != g:
-		return errUnguarded
-	case db.Statement.SQL.Len() > 0 && g.names(db.Statement.SQL.String()):
-		return ErrRaw
-	}
-	return nil
-}
+func (g *guard) columns(cols []clause.Column) error { return g.columnsIn(cols, somewhere) }
 
-var errUnguarded = refuse(ErrUnsupported, "a subquery on a connection without this guard")
-
-// generic judges what gorm's own package offers as an expression: a query of the
-// generics API keeps its connection to itself, so it is looked for. Known is false
-// for anything else.
-func (g *guard) generic(e clause.Expression) (known bool, err error) {
-	plugins, found := pluginsOf(reflect.ValueOf(e), 4)
-	if !found {
-		return false, nil
-	}
-	if p := plugins.MapIndex(reflect.ValueOf(pluginName)); p.IsValid() && p.Elem().Kind() == reflect.Pointer && p.Elem().Pointer() == reflect.ValueOf(g).Pointer() {
-		return true, nil
-	}
-	return true, errUnguarded
-}
-
-// pluginsOf finds the *gorm.DB in a struct, and its plugins.
-func pluginsOf(rv reflect.Value, depth int) (plugins reflect.Value, found bool) {
-	for rv.Kind() == reflect.Pointer || rv.Kind() == reflect.Interface {
-		if rv.IsNil() {
-			return reflect.Value{}, false
-		}
-		if rv.Type() == reflect.TypeFor[*gorm.DB]() {
-			config := rv.Elem().FieldByName("Config")
-			return reflect.Indirect(config).FieldByName("Plugins"), true
-		}
-		rv = rv.Elem()
-	}
-	if rv.Kind() != reflect.Struct || depth == 0 {
-		return reflect.Value{}, false
-	}
-	for i := range rv.NumField() {
-		if plugins, found = pluginsOf(rv.Field(i), depth-1); found {
-			return plugins, true
-		}
-	}
-	return reflect.Value{}, false
-}
-
-func (g *guard) columns(cols []clause.Column) error {
+func (g *guard) columnsIn(cols []clause.Column, where place) error {
 	for _, c := range cols {
 		if c.Raw {
-			if err := g.fragment(c.Name); err != nil {
+			if err := g.fragmentIn(c.Name, where); err != nil {
 				return err
 			}
 		}

@@ -3,11 +3,15 @@ package scope_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/identity"
@@ -112,6 +116,57 @@ func TestRequireExplicitRefusesAForgottenScope(t *testing.T) {
 	}
 	if err := db.Find(&[]Country{}).Error; err != nil {
 		t.Errorf("public: %v", err)
+	}
+}
+
+// What is joined is as protected as what is read: the rules for who and how hold
+// when the statement itself is about a public table.
+func TestAJoinFromAPublicTableObeysTheSameRules(t *testing.T) {
+	t.Parallel()
+	strict, open := guarded(t, "sqlite", scope.GuardConfig{RequireExplicit: true}), guarded(t, "sqlite", scope.GuardConfig{})
+	ctx := as(t.Context(), alice)
+	gc, _ := gin.CreateTestContext(httptest.NewRecorder())
+	gc.Request = httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	derived, cancel := context.WithCancel(gc)
+	defer cancel()
+	joins := map[string]func(db *gorm.DB) *gorm.DB{
+		"Joins":      func(db *gorm.DB) *gorm.DB { return db.Joins("Document").Find(&[]Pin{}) },
+		"InnerJoins": func(db *gorm.DB) *gorm.DB { return db.InnerJoins("Document.Folder").Find(&[]Pin{}) },
+		"clause.From": func(db *gorm.DB) *gorm.DB {
+			return db.Clauses(clause.From{Joins: []clause.Join{{
+				Type: clause.InnerJoin, Table: clause.Table{Name: "documents"},
+				ON: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "documents.id = pins.document_id"}}},
+			}}}).Find(&[]Pin{})
+		},
+		"Preload": func(db *gorm.DB) *gorm.DB {
+			if err := db.Create(&Pin{ID: 1, DocumentID: ptr("x")}).Error; err != nil {
+				t.Fatal(err)
+			}
+			defer db.Delete(&Pin{ID: 1})
+			return db.Preload("Document").Find(&[]Pin{})
+		},
+	}
+	for name, join := range joins {
+		for _, tc := range []struct {
+			what string
+			db   *gorm.DB
+			want error
+		}{
+			{"nobody", open, scope.ErrNoPrincipal},
+			{"the context's principal", open.WithContext(ctx), nil},
+			{"a forgotten scope", strict.WithContext(ctx), scope.ErrUnprotected},
+			{"a scope", strict.WithContext(ctx).Scopes(scope.Owned(ctx)), nil},
+			{"a gin context", open.WithContext(gc), scope.ErrUnsupported},
+			{"a context made of a gin context", open.WithContext(derived), scope.ErrUnsupported},
+			{"the system", strict.WithContext(scope.System(ctx, "a job")), nil},
+		} {
+			if err := join(tc.db).Error; !errors.Is(err, tc.want) {
+				t.Errorf("%s with %s: %v, not %v", name, tc.what, err, tc.want)
+			}
+		}
+	}
+	if err := strict.WithContext(gc).Find(&[]Pin{}).Error; err != nil {
+		t.Errorf("a public table alone: %v", err)
 	}
 }
 

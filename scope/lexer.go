@@ -44,13 +44,26 @@ func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
 // fragment judges a piece of SQL inside a statement: it must not name a protected
 // table but as a qualifier ("documents.title"), and it must stand on its own, so
 // that nothing before or after it changes its meaning.
-func (g *guard) fragment(sql string) error {
+func (g *guard) fragment(sql string) error { return g.fragmentIn(sql, somewhere) }
+
+// place is where in a statement a fragment stands, as far as names of columns there
+// could be taken for names of tables.
+type place uint8
+
+const (
+	somewhere place = iota
+	selecting       // a list of columns: what follows AS is an alias
+	ordering        // ORDER BY: an alias may stand alone
+)
+
+func (g *guard) fragmentIn(sql string, where place) error {
 	l := lexer{sql: sql, dialect: g.lex}
-	for {
+	for before := ""; ; {
 		tok, kind := l.next()
-		if g.isTable(&l, tok, kind) && !l.qualifies() {
+		if g.isTable(&l, tok, kind) && !l.alias(where, before) && !l.qualifies() {
 			return ErrRaw
 		}
+		before = tok
 		switch l.form(tok, kind) {
 		case formGood:
 			return nil
@@ -58,6 +71,19 @@ func (g *guard) fragment(sql string) error {
 			return errForm
 		case formOpen:
 		}
+	}
+}
+
+// alias reports whether the word just read, with the one before it, cannot be a
+// table's name.
+func (l *lexer) alias(where place, before string) bool {
+	switch {
+	case l.depth > 0:
+		return false
+	case where == selecting:
+		return strings.EqualFold(before, "AS")
+	default:
+		return where == ordering && (before == "" || before == ",")
 	}
 }
 

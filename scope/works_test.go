@@ -86,6 +86,24 @@ func readWorks() []work {
 			var d []Document
 			return affected(e.q().Where("(stars = 1 /* ) one */ OR (stars = 2))").Find(&d), 2)
 		}},
+		{"an alias that is a table's name", func(e *env) error {
+			var m []map[string]any
+			err := e.q().Model(&Document{}).Select("folder_id, COUNT(*) AS documents, MAX(title) as /* x */ Notes").Group("folder_id").Order("documents DESC, notes").Find(&m).Error
+			return want(len(m), 1, err)
+		}},
+		{"an alias that is a table's name, with arguments", func(e *env) error {
+			var m []map[string]any
+			err := e.q().Model(&Country{}).Select("name, ? AS notes", "x").Order("notes").Find(&m).Error
+			return want(len(m), 2, err)
+		}},
+		{"a group by an alias that is a table's name", func(e *env) error {
+			if e.w.kind == "postgres" {
+				return nil // there a table's name would be its row
+			}
+			var m []map[string]any
+			err := e.q().Model(&Document{}).Select("stars AS folders, COUNT(*) AS n").Group("folders").Find(&m).Error
+			return want(len(m), 2, err)
+		}},
 		{"Order, Limit, Offset", func(e *env) error {
 			var d []Document
 			return affected(e.q().Order("stars DESC, documents.title").Limit(1).Offset(1).Find(&d), 1)
