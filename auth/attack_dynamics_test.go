@@ -63,6 +63,19 @@ func (a *arena) until(t *testing.T, what, token string, status int, others ...in
 	}
 }
 
+// while asks as long as more says, and wants this status every time.
+func (a *arena) while(t *testing.T, token string, status int, more func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); more(); {
+		if a.bearer(t, token).expect(t, status); t.Failed() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it never came")
+		}
+	}
+}
+
 func (a *arena) rotate(t *testing.T) (token string) {
 	t.Helper()
 	if _, err := a.iss.Rotate(); err != nil {
@@ -274,12 +287,7 @@ var keySetCases = map[string]func(t *testing.T){
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = 300 * time.Millisecond })
 		token := a.rotate(t)
 		a.bearer(t, token).expect(t, 401) // noted; nobody asks again
-		for deadline := time.Now().Add(20 * time.Second); a.iss.Counts().JWKS < 2; {
-			if time.Now().After(deadline) {
-				t.Fatal("the fetch never came")
-			}
-			a.send(t).expect(t, 401)
-		}
+		a.while(t, "x", 401, func() bool { return a.iss.Counts().JWKS < 2 })
 		a.until(t, "after it", token, 200, 401) // the answer is on its way
 		if n := a.iss.Counts().JWKS; n != 2 {
 			t.Errorf("%d fetches", n)
@@ -338,9 +346,7 @@ var keySetCases = map[string]func(t *testing.T){
 				}
 			})
 		}
-		for iss.Counts().JWKS == 0 {
-			a.send(t).expect(t, 401)
-		}
+		a.while(t, "x", 401, func() bool { return iss.Counts().JWKS == 0 })
 		close(release)
 		wg.Wait()
 		if c := iss.Counts(); good.Load() != 100 || c.JWKS != 1 {
