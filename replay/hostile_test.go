@@ -230,6 +230,9 @@ func TestWindowsThemselvesCountAsMemory(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before := heap()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	total := m.TotalAlloc
 	local := must(t)(replay.Local(replay.LocalConfig{Window: time.Second}))
 	exact := must(t)(replay.Exact(time.Second, 1<<30), nil)
 	start := time.Now().Add(time.Minute)
@@ -240,7 +243,12 @@ func TestWindowsThemselvesCountAsMemory(t *testing.T) {
 	}
 	counted := replay.Bytes(local) + replay.Bytes(exact)
 	took := heap() - before
-	t.Logf("counted %d, taken %d", counted, took)
+	runtime.ReadMemStats(&m)
+	made := int64(m.TotalAlloc-total) / 8000
+	t.Logf("counted %d, taken %d; %d bytes were allocated to make one", counted, took, made)
+	if made > 6<<10 { // no list of all windows is copied
+		t.Errorf("%d bytes were allocated to make a window", made)
+	}
 	if took > counted*12/10 {
 		t.Errorf("counted %d bytes, but %d are taken", counted, took)
 	}

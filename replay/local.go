@@ -1,10 +1,7 @@
 package replay
 
 import (
-	"cmp"
 	"context"
-	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +11,6 @@ const (
 	defaultRate     = 1e-9
 	defaultMaxBytes = 1 << 30
 	maxCapacity     = 1 << 30
-	// remembered is how many dropped windows are known by their number; of those
-	// before, only the highest is.
-	remembered = 64
 	// windowBytes is what a window takes before it has an id.
 	windowBytes = 1 << 10
 	// neighbours on either side tell a new window how busy it may get.
@@ -43,8 +37,7 @@ type LocalConfig struct {
 	MaxBytes int64
 
 	// Window is the step in which ids are forgotten. It should be about as long as
-	// the tokens live: a window takes 1 KiB by itself, and every new one the time to
-	// copy the list of them. Default 1 h; whole seconds, 1 s to 31 days.
+	// the tokens live: a window takes 1 KiB by itself. Default 1 h; whole seconds, 1 s to 31 days.
 	Window time.Duration
 }
 
@@ -57,25 +50,10 @@ type local struct {
 	sizing   *sizing // nil: exact tables
 	maxBytes int64
 	bytes    atomic.Int64
-	state    atomic.Pointer[localState] // replaced as a whole, under mu
+	state    atomic.Pointer[localState] // changed under mu
 	mu       sync.Mutex
 	timer    *time.Timer
-}
-
-type localState struct {
-	live   []*window // by their index
-	gone   []int64   // the windows dropped last
-	floor  int64     // the highest window dropped before those
-	closed bool
-}
-
-type window struct {
-	index    int64
-	deadline time.Duration // on the monotonic clock
-	lately   uint          // ids a shard of the busiest other window had when this one was made
-	bytes    atomic.Int64
-	chains   *[shards]chain
-	tables   *[shards]table
+	next     time.Duration // when it is due, on the monotonic clock; 0 without one
 }
 
 // clock is the wall clock, which may be set, and the monotonic one, which only
@@ -127,7 +105,7 @@ func newLocal(cfg LocalConfig, clock clock) (*local, error) {
 // newExact makes a store of exact tables.
 func newExact(w windows, maxBytes int64, clock clock) *local {
 	l := &local{windows: w, mixer: newMixer(), clock: clock, maxBytes: maxBytes}
-	l.state.Store(&localState{floor: math.MinInt64})
+	l.state.Store(newState(fewSlots))
 	return l
 }
 
@@ -145,20 +123,6 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 	})
 }
 
-// size returns how many ids a window has and how many links beyond the first of
-// each shard.
-func (w *window) size() (ids uint, grown int) {
-	for i := range shards {
-		if w.tables != nil {
-			ids += uint(w.tables[i].size())
-			continue
-		}
-		n, links := w.chains[i].size()
-		ids, grown = ids+n, grown+max(0, links-1)
-	}
-	return ids, grown
-}
-
 // seen reports whether id has been used, without recording anything. Only exact
 // tables are asked this.
 func (l *local) seen(id [16]byte, until time.Time) bool {
@@ -168,18 +132,6 @@ func (l *local) seen(id [16]byte, until time.Time) bool {
 	}
 	fp, shard := l.mix(&id)
 	return w.tables[shard].seen(fp)
-}
-
-func (s *localState) find(i int64) *window {
-	at, found := s.search(i)
-	if !found {
-		return nil
-	}
-	return s.live[at]
-}
-
-func (s *localState) search(i int64) (at int, found bool) {
-	return slices.BinarySearchFunc(s.live, i, func(w *window, i int64) int { return cmp.Compare(w.index, i) })
 }
 
 // find returns the window with index i, or nil when ids of it are not accepted.
@@ -201,21 +153,23 @@ func (l *local) find(i int64) (*window, error) {
 		return nil, unavailable(errClosed)
 	case left > maxAhead:
 		return nil, ErrLifetime
-	case left <= 0, i <= state.floor, slices.Contains(state.gone, i):
+	case left <= 0, state.dropped(i):
 		return nil, nil //nolint:nilnil // no window, and no failure either: not fresh
 	}
 	w := l.newWindow(i, l.mono()+left+pad)
 	if err := l.take(w, windowBytes); err != nil {
 		return nil, err
 	}
-	at, _ := state.search(i)
-	for _, other := range state.live[max(0, at-neighbours):min(at+neighbours, len(state.live))] {
-		ids, _ := other.size()
-		w.lately = max(w.lately, ids/shards)
+	for n := i - neighbours; n <= i+neighbours; n++ {
+		if other := state.find(n); other != nil {
+			ids, _ := other.size()
+			w.lately = max(w.lately, ids/shards)
+		}
 	}
-	live := slices.Insert(slices.Clone(state.live), at, w)
-	l.state.Store(&localState{live: live, gone: state.gone, floor: state.floor})
-	l.arm(live)
+	l.state.Store(state.with(w))
+	if l.next == 0 || w.deadline < l.next {
+		l.arm(w.deadline)
+	}
 	return w, nil
 }
 
@@ -247,23 +201,20 @@ func (l *local) take(w *window, bytes int64) error {
 	return nil
 }
 
-// arm sets the timer to the next moment at which a window may be dropped. The
-// caller holds mu.
-func (l *local) arm(live []*window) {
+// arm sets the timer to the next moment at which a window may be dropped, or stops
+// it for 0. The caller holds mu.
+func (l *local) arm(next time.Duration) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	if len(live) == 0 {
+	if l.next = next; next == 0 {
 		return
 	}
-	next := live[0].deadline
-	for _, w := range live[1:] {
-		next = min(next, w.deadline)
+	left := next - l.mono()
+	if left <= 0 { // overdue, but the wall clock was set back: look again
+		left = pad
 	}
-	if next -= l.mono(); next <= 0 { // overdue, but the wall clock was set back: look again
-		next = pad
-	}
-	l.timer = time.AfterFunc(next, l.sweep)
+	l.timer = time.AfterFunc(left, l.sweep)
 }
 
 // sweep drops the windows that nobody needs. A window goes only when both clocks
@@ -279,28 +230,28 @@ func (l *local) sweep() {
 		return
 	}
 	mono, wall := l.mono(), l.wall()
-	next := &localState{gone: state.gone, floor: state.floor}
-	for _, w := range state.live {
-		if mono < w.deadline || wall.Before(l.end(w.index)) {
-			next.live = append(next.live, w)
+	next, due, over := newState(state.size()), time.Duration(0), []int64(nil)
+	for w := range state.all() {
+		if mono >= w.deadline && !wall.Before(l.end(w.index)) {
+			over = append(over, w.index)
+			l.bytes.Add(-w.bytes.Load())
 			continue
 		}
-		next.gone = append(slices.Clone(next.gone), w.index)
-		l.bytes.Add(-w.bytes.Load())
+		next = next.with(w)
+		if due == 0 || w.deadline < due {
+			due = w.deadline
+		}
 	}
-	for ; len(next.gone) > remembered; next.gone = next.gone[1:] {
-		next.floor = max(next.floor, next.gone[0])
-	}
+	next.gone, next.floor = state.dropping(over)
 	l.state.Store(next)
-	l.arm(next.live)
+	l.arm(due)
 }
 
 func (l *local) stats() Stats {
-	live := l.state.Load().live
-	s := Stats{Windows: len(live), Bytes: l.bytes.Load()}
-	for _, w := range live {
+	s := Stats{Bytes: l.bytes.Load()}
+	for w := range l.state.Load().all() {
 		ids, grown := w.size()
-		s.Tokens, s.Grown = s.Tokens+int(ids), s.Grown+grown
+		s.Windows, s.Tokens, s.Grown = s.Windows+1, s.Tokens+int(ids), s.Grown+grown
 	}
 	return s
 }
@@ -312,6 +263,8 @@ func (l *local) Close() error {
 		l.timer.Stop()
 	}
 	l.bytes.Store(0)
-	l.state.Store(&localState{closed: true})
+	state := newState(fewSlots)
+	state.closed = true
+	l.state.Store(state)
 	return nil
 }
