@@ -133,7 +133,7 @@ func (g *gate) chargeRefused(d *batch) {
 	switch {
 	case out.err != nil:
 	case out.ok:
-		g.l.lockUsedUp(ctx, d.items)
+		g.l.lockCounted(ctx, d.items)
 	default:
 		g.l.lockExceeded(ctx, d)
 	}

@@ -106,68 +106,6 @@ func (l *Limiter) fail(d *batch, p problem.Problem, err error) {
 	l.record(d, audit.Error, p.Code, p.Status, err)
 }
 
-// lockExceeded locks the keys out that have used up a limit whose every request
-// counts. The refusal then lasts as long as the lockout.
-func (l *Limiter) lockExceeded(ctx context.Context, d *batch) {
-	lock := l.batch()
-	for i := range d.items {
-		it := &d.items[i]
-		if !it.denies() || it.lock || it.policy.Lockout == 0 || it.policy.CountIf != nil {
-			continue
-		}
-		if locked := &d.items[i+1]; locked.ok {
-			lock.items = append(lock.items, *locked)
-			locked.ok, locked.wait = false, locked.window
-		}
-	}
-	l.lockOut(ctx, lock)
-	l.free(lock)
-}
-
-// lockUsedUp locks out keys whose limit requests that count have used up.
-func (l *Limiter) lockUsedUp(ctx context.Context, items []item) {
-	lock := l.batch()
-	for i := range items {
-		if it := &items[i]; it.policy.CountIf != nil && it.policy.Lockout > 0 && it.charged() && it.remaining == 0 {
-			lock.items = append(lock.items, items[i+1])
-		}
-	}
-	l.lockOut(ctx, lock)
-	l.free(lock)
-}
-
-// lockSettled is lockUsedUp once the handler has returned: what other requests had
-// taken when this one was charged may have been given back since, so each limit is
-// judged again.
-func (l *Limiter) lockSettled(ctx context.Context, items []item) {
-	again := l.batch()
-	for i := range items {
-		it := &items[i]
-		if it.policy.CountIf == nil || it.policy.Lockout == 0 || !it.charged() || it.remaining > 0 {
-			continue
-		}
-		again.items = append(again.items[:0], *it)
-		one := &again.items[0]
-		one.cost, one.soft = 1, false
-		if out := l.store.take(ctx, l.timeout, again.items, true); out.err == nil && !out.ok {
-			l.lockUsedUp(ctx, items[i:i+2])
-		}
-	}
-	l.free(again)
-}
-
-// lockOut turns items that ask for a lockout into those that make it.
-func (l *Limiter) lockOut(ctx context.Context, b *batch) {
-	if len(b.items) == 0 {
-		return
-	}
-	for i := range b.items {
-		it := &b.items[i]
-		it.rule.limit, it.cost, it.soft = 1, 1, true // one that is locked already stays so
-	}
-	l.store.take(ctx, l.timeout, b.items, false)
-}
-
 func (l *Limiter) recordAllowed(d *batch) {
 	if l.audit == nil {
 		return

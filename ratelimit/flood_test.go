@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/internal/testserver"
 	"github.com/ginsec/ginsec/ratelimit"
 )
 
@@ -192,7 +193,7 @@ func TestTakeAllocatesNothing(t *testing.T) { //nolint:paralleltest // others wo
 			t.Fatal(err)
 		}
 	}
-	if n := testing.AllocsPerRun(2000, func() { _, _ = l.Take(ctx, c) }); n != 0 && !raceDetector {
+	if n := testing.AllocsPerRun(2000, func() { _, _ = l.Take(ctx, c) }); n != 0 && !testserver.Race {
 		t.Errorf("%v allocations", n)
 	}
 	r := gin.New()
@@ -203,7 +204,7 @@ func TestTakeAllocatesNothing(t *testing.T) { //nolint:paralleltest // others wo
 	}
 	req.RemoteAddr = "192.0.2.1:1"
 	w := &writer{header: http.Header{}}
-	if n := testing.AllocsPerRun(2000, func() { clear(w.header); r.ServeHTTP(w, req) }); n > 3 && !raceDetector {
+	if n := testing.AllocsPerRun(2000, func() { clear(w.header); r.ServeHTTP(w, req) }); n > 3 && !testserver.Race {
 		t.Errorf("%v allocations for a request", n)
 	}
 }

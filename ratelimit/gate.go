@@ -109,11 +109,18 @@ func (g *gate) proceed(c *gin.Context, v *visit, own int, outermost bool) {
 	if !outermost && !g.after {
 		return
 	}
-	to := len(v.charged)
-	c.Next()
-	if g.after && to <= len(v.charged) { // else a later step refused and gave all back
-		g.settle(c, v.charged[to-own:to])
+	if !g.after {
+		c.Next()
+		return
 	}
+	to, returned := len(v.charged), false
+	defer func() {
+		if to <= len(v.charged) { // else a later step refused and gave all back
+			g.settle(c, v.charged[to-own:to], returned)
+		}
+	}()
+	c.Next()
+	returned = true
 }
 
 func everyPolicy(*policy) bool { return true }
@@ -197,14 +204,19 @@ func (b *batch) dropCharged() {
 }
 
 // settle gives back what did not count after all, and locks out keys whose limit
-// counted requests have used up.
-func (g *gate) settle(c *gin.Context, items []item) {
-	status := c.Writer.Status()
+// counted requests have used up. A handler that panics counts: there is no status.
+func (g *gate) settle(c *gin.Context, items []item, returned bool) {
+	status, counted := c.Writer.Status(), false
 	back := g.l.batch()
 	for i := range items {
-		if it := &items[i]; it.policy.CountIf != nil && it.charged() && !it.policy.CountIf(status) {
+		it := &items[i]
+		switch {
+		case it.policy.CountIf == nil || !it.charged():
+		case returned && !it.policy.CountIf(status):
 			back.items = append(back.items, *it)
 			it.cost = 0
+		default:
+			counted = counted || it.policy.Lockout > 0
 		}
 	}
 	ctx := c.Request.Context()
@@ -212,5 +224,7 @@ func (g *gate) settle(c *gin.Context, items []item) {
 		g.l.store.refund(ctx, g.l.timeout, back.items)
 	}
 	g.l.free(back)
-	g.l.lockSettled(ctx, items)
+	if counted {
+		g.l.lockCounted(ctx, items)
+	}
 }

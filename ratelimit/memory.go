@@ -128,7 +128,7 @@ func (m *memory) fits(it *item) bool {
 	fits := it.cost <= it.rule.limit
 	if slot := s.find(it.hash); slot >= 0 {
 		fits = int64(s.entries[slot].sum)+it.cost <= it.rule.limit
-	} else if s.count >= s.limit && !it.lock {
+	} else if s.count >= s.limit && !it.aside() {
 		fits = false
 	}
 	s.mu.Unlock()
@@ -139,7 +139,7 @@ func (m *memory) fits(it *item) bool {
 // judge fills in the item's verdict and returns the slot of its key, or -1, which
 // may have changed. The shard is locked.
 func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
-	if slot < 0 && s.count >= s.limit && !it.lock {
+	if slot < 0 && s.count >= s.limit && !it.aside() {
 		s.sweep(now)
 		if s.count >= s.limit {
 			if slot = m.overflow(s, it); slot < 0 && s.count >= s.limit+overflowRoom {
@@ -156,6 +156,10 @@ func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
 	it.verdict = e.judge(&s.slab, &it.rule, now, it.cost)
 	return slot
 }
+
+// aside reports whether the item, of a lockout, takes no part in a full shard's
+// shared counts.
+func (i *item) aside() bool { return i.lock || i.tally }
 
 // overflow turns the item of a new key into one of the count that all new keys
 // of its policy share in a full shard.
@@ -175,7 +179,7 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 		e = &s.entries[slot]
 	} else {
 		s.sweep(now)
-		if it.lock && s.count >= s.limit {
+		if it.aside() && s.count >= s.limit {
 			return // a full store locks out no more keys: the room beyond is for new ones to share
 		}
 		e = s.insert(it.hash, now)

@@ -49,8 +49,8 @@ type Policy struct {
 	CountIf func(status int) bool
 
 	// Lockout, when set, refuses everything of a key for this long once the limit
-	// has been used up: by counted requests with CountIf, those under way when one of
-	// them fails included, else by a request over it.
+	// has been used up: with CountIf by requests that count, those under way not
+	// included; else by a request over it.
 	Lockout time.Duration
 
 	// Skip, when set, takes requests out of this policy.

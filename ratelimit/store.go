@@ -47,6 +47,7 @@ type item struct {
 	cost   int64
 	verdict
 	lock    bool // asks whether the key is locked out
+	tally   bool // counts towards a lockout
 	soft    bool // neither denies nor is charged when it does not fit
 	local   bool // judged in this process while the store was away
 	unknown bool // let pass unjudged

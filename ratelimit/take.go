@@ -178,6 +178,11 @@ func (l *Limiter) Reset(ctx context.Context, charges ...Charge) error {
 	if err := l.addCharges(b, charges, true); err != nil {
 		return err
 	}
+	for i := range b.items {
+		if it := &b.items[i]; it.lock {
+			b.items = append(b.items, tallyOf(&b.items[i-1], it))
+		}
+	}
 	return l.store.reset(ctx, l.timeout, b.items)
 }
 
