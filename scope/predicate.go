@@ -115,9 +115,7 @@ func textual(v any) bool {
 
 // exists ties a row to a parent that is the caller's.
 func (w *writer) exists(e *edge, table string) error {
-	if w.depth++; w.depth > 8*maxDepth { // several ends, each with parents of its own
-		return refuse(ErrUnsupported, "ownership through too many parents")
-	}
+	w.depth++
 	alias := "ginsec_p" + strconv.Itoa(w.depth)
 	w.text("EXISTS (SELECT 1 FROM ")
 	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: e.to.schema.Table, Alias: alias})

@@ -11,6 +11,93 @@ import (
 // children of a has-one or has-many then, without the developer asking for it.
 const nestedKey = "gorm:saved_association_map"
 
+// conflict confines an upsert to the caller's rows.
+func (s *shield) conflict(stmt *gorm.Statement) error {
+	c, ok := stmt.Clauses["ON CONFLICT"]
+	if !ok || c.Expression == nil {
+		return nil
+	}
+	oc, ok := c.Expression.(clause.OnConflict)
+	if !ok {
+		return refuse(ErrUnsupported, "an ON CONFLICT clause of unknown form")
+	}
+	if s.upsert = !oc.DoNothing; !s.upsert {
+		return nil
+	}
+	updates, others, err := s.conflictSet(oc.DoUpdates)
+	if err != nil {
+		return err
+	}
+	oc.DoUpdates = updates
+	if err := s.wholeKeys(updates); err != nil {
+		return err
+	}
+	if err := s.updateKeys(stmt, others); err != nil {
+		return err
+	}
+	if stmt.Name() == "mysql" {
+		return s.conflictMySQL(stmt, c, oc)
+	}
+	rest := oc.Where.Exprs
+	if len(rest) > 0 {
+		if done, ok := rest[0].(condition); ok { // from an earlier use of the handle
+			rest = done.rest
+		}
+	}
+	s.partial = len(rest) > 0
+	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: rest, alone: s.guard == nil}}}
+	c.Expression = oc
+	stmt.Clauses["ON CONFLICT"] = c
+	return nil
+}
+
+// conflictSet drops the owner and the tenant from an upsert's assignments: the row
+// that is met keeps its own. Others are those that do not simply take the inserted
+// row's value, which has been judged already.
+func (s *shield) conflictSet(set clause.Set) (updates, others clause.Set, err error) {
+	if err := once(len(set), func(i int) string { return set[i].Column.Name }); err != nil {
+		return nil, nil, err
+	}
+	for _, a := range set {
+		if done, ok := a.Value.(ifOwn); ok { // from an earlier use of the handle
+			a.Value = done.value
+		}
+		if col, ok := a.Value.(clause.Column); ok && col.Table == "excluded" && bareColumn(a.Column.Name) != "" && sameColumn(col.Name, a.Column.Name) {
+			if !s.scoped(a.Column.Name) {
+				updates = append(updates, a)
+			}
+			continue
+		}
+		kept, err := s.judge(clause.Set{a}, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		updates, others = append(updates, kept...), append(others, kept...)
+	}
+	return updates, others, nil
+}
+
+// wholeKeys refuses an upsert of some columns of a foreign key: with the others of
+// the row that is met they would be a key nobody has judged.
+func (s *shield) wholeKeys(set clause.Set) error {
+	for _, edges := range [][]*edge{s.pol.refs, s.pol.owning()} {
+		for _, e := range edges {
+			some, missing := false, ""
+			for _, f := range e.child {
+				if _, ok := assigned(set, f.DBName); ok {
+					some = true
+				} else if !s.scoped(f.DBName) {
+					missing = f.DBName
+				}
+			}
+			if some && missing != "" {
+				return refuse(ErrUnsupported, "part of a composite foreign key: assign "+missing+" too")
+			}
+		}
+	}
+	return nil
+}
+
 // conflictMySQL confines an upsert where the database has no WHERE for it: every
 // assignment keeps the old value of a row that is not the caller's, and whether
 // there was one is looked up afterwards.
