@@ -112,6 +112,21 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"one for the elements of a list": {binding.Check[struct {
 			On []bool `json:"on" binding:"dive,min=1"`
 		}](), "a rule the validator cannot apply"},
+		"one for some of what any can be": {binding.Check[struct {
+			Any any `json:"any" binding:"required,min=3"`
+		}](), "a rule the validator cannot apply"},
+		"one that only plain values below any allow": {binding.Check[struct {
+			List []any `json:"list" binding:"unique"`
+		}](), "a rule the validator cannot apply"},
+		"one for the values of a map": {binding.Check[struct {
+			M map[string]bool `json:"m" binding:"dive,min=1"`
+		}](), "a rule the validator cannot apply"},
+		"rules for any JSON": {binding.Check[struct {
+			Any  any            `json:"any" binding:"required"`
+			List []any          `json:"list" binding:"min=1,max=3,dive,required"`
+			Map  map[string]any `json:"map" binding:"max=3"`
+			ByNo map[int]any    `json:"by_no" binding:"max=3"`
+		}](), ""},
 		"rules that fit": {binding.Check[struct {
 			On   *bool    `json:"on" binding:"omitempty,eq=true"`
 			N    *int     `json:"n" binding:"omitempty,min=3"`

@@ -172,13 +172,7 @@ func (l *linter) rules() {
 		if t.Kind() != reflect.Struct {
 			continue
 		}
-		full := reflect.New(t)
-		for i := range t.NumField() {
-			if f := full.Elem().Field(i); f.CanSet() {
-				sample(f, 4)
-			}
-		}
-		for _, target := range []reflect.Value{reflect.New(t), full} {
+		for _, target := range samples(t) {
 			if e := l.s.validate(InBody, target); e != nil && e.Code == codeInternal {
 				l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))
 				break
@@ -187,13 +181,40 @@ func (l *linter) rules() {
 	}
 }
 
+// samples returns a zero struct of type t, and one for each kind of value that JSON
+// brings below any: a client chooses it.
+func samples(t reflect.Type) []reflect.Value {
+	out := []reflect.Value{reflect.New(t)}
+	for _, dynamic := range []any{"1", 1.0, true, map[string]any{"1": "1"}, []any{"1"}} {
+		full := reflect.New(t)
+		for i := range t.NumField() {
+			if f := full.Elem().Field(i); f.CanSet() {
+				sample(f, reflect.ValueOf(dynamic), 4)
+			}
+		}
+		out = append(out, full)
+	}
+	return out
+}
+
 // sample gives v a value that is not zero, where it is built of plain ones.
 // Structs are left alone: each has its own turn.
-func sample(v reflect.Value, depth int) {
+func sample(v, dynamic reflect.Value, depth int) {
 	if depth == 0 {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Interface:
+		if v.NumMethod() == 0 {
+			v.Set(dynamic)
+		}
+	case reflect.Map:
+		if key := v.Type().Key(); key.Kind() == reflect.String {
+			v.Set(reflect.MakeMap(v.Type()))
+			elem := reflect.New(v.Type().Elem()).Elem()
+			sample(elem, dynamic, depth-1)
+			v.SetMapIndex(reflect.ValueOf("1").Convert(key), elem)
+		}
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.String:
@@ -206,9 +227,9 @@ func sample(v reflect.Value, depth int) {
 		v.SetFloat(1)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		sample(v.Elem(), depth-1)
+		sample(v.Elem(), dynamic, depth-1)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		sample(v.Index(0), depth-1)
+		sample(v.Index(0), dynamic, depth-1)
 	}
 }

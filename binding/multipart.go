@@ -161,6 +161,10 @@ func (f *filler) part(p *multipart.Part) *Error {
 		return nil
 	case isFile:
 		return f.file(p, at, fileName)
+	case foreignText(p):
+		f.seen.Add(at)
+		f.add(name, codeForm, "")
+		return nil
 	}
 	text, e := f.content(p, f.s.MaxBytes, codeBodyTooLarge, name)
 	if e != nil || text == nil {
@@ -170,23 +174,32 @@ func (f *filler) part(p *multipart.Part) *Error {
 	return nil
 }
 
-// overloaded reports whether the head of a part is more than any client needs.
+// overloaded reports whether the head of a part is more than any client needs, or
+// says twice what others could read the other way.
 func overloaded(h textproto.MIMEHeader) bool {
 	fields := 0
 	for _, values := range h {
 		fields += len(values)
 	}
-	return fields > mostFields || len(h.Get("Content-Disposition")) > longestDisposition || len(h.Get("Content-Type")) > longestType
+	return fields > mostFields || len(h["Content-Disposition"]) > 1 || len(h["Content-Type"]) > 1 || len(h.Get("Content-Disposition")) > longestDisposition || len(h.Get("Content-Type")) > longestType
 }
 
 // encoded reports whether a part is in a transfer encoding that changes bytes.
 func encoded(p *multipart.Part) bool {
-	switch strings.ToLower(p.Header.Get("Content-Transfer-Encoding")) {
-	case "", "7bit", "8bit", "binary":
+	return slices.ContainsFunc(p.Header["Content-Transfer-Encoding"], func(coding string) bool {
+		return !slices.Contains([]string{"", "7bit", "8bit", "binary"}, strings.ToLower(coding))
+	})
+}
+
+// foreignText reports whether a text says that it is not in UTF-8.
+func foreignText(p *multipart.Part) bool {
+	declared := p.Header.Get("Content-Type")
+	if declared == "" {
 		return false
-	default:
-		return true
 	}
+	_, params, err := mime.ParseMediaType(declared)
+	charset, ok := params["charset"]
+	return err != nil || ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii")
 }
 
 // content reads a part, at most limit bytes. It returns nil when the body tore.

@@ -143,3 +143,24 @@ func TestTypesThatHoldThemselvesEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+type byTag struct {
+	Tagged int `json:"X"`
+}
+
+type byName struct {
+	X int `json:",omitempty"`
+}
+
+// Of two embedded fields with one name the one whose tag spells it is the member.
+func TestTheTagThatSpellsANameWins(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		byTag
+		byName
+	}
+	var got target
+	if e := binding.Decode([]byte(`{"X":7}`), &got); e != nil || got.Tagged != 7 || got.byName.X != 0 {
+		t.Errorf("%v %+v", e, got)
+	}
+}

@@ -1,7 +1,9 @@
 package binding_test
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -147,5 +149,29 @@ func TestAPatchOfAMapJudgesItsElementsWhole(t *testing.T) {
 	}, post(`{"k":{"sku":"a"}}`))
 	if got := faults(t, w); got != "400, rule.min #/k/sku" {
 		t.Error(got)
+	}
+}
+
+func TestARequiredMemberIsNotRemovedWhereverItsRuleStands(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		First *string   `json:"first" binding:"required,max=5"`
+		Last  *string   `json:"last" binding:"max=5,required"`
+		Each  *[]string `json:"each" binding:"max=5,dive,required"`
+		None  *string   `json:"none" binding:"max=5"`
+	}
+	for body, want := range map[string]string{
+		`{"first":null}`: "null_not_allowed",
+		`{"last":null}`:  "null_not_allowed",
+		`{"each":null}`:  "",
+		`{"none":null}`:  "",
+	} {
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		c.Request = post(body)
+		_, fields, err := binding.Patch[target](c)
+		var e *binding.Error
+		if errors.As(err, &e) != (want != "") || want != "" && e.Issues[0].Code != want || want == "" && len(fields.Names()) != 1 {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }

@@ -432,6 +432,8 @@ func TestTheTableOfMultipartBodies(t *testing.T) {
 			t.Errorf("row %d\n got %s\nwant %s", i, got, tc.want)
 		}
 	}
+	const rawType = "multipart/form-data; boundary=x"
+	raw := func(head, content string) string { return "--x\r\n" + head + "\r\n\r\n" + content + "\r\n--x--\r\n" }
 	body, contentType := multipartOf(with())
 	for name, tc := range map[string]struct{ body, media, want string }{
 		"another type":         {body, "application/json", "415, unsupported_media_type"},
@@ -442,6 +444,13 @@ func TestTheTableOfMultipartBodies(t *testing.T) {
 		"nothing":              {"", contentType, "400, malformed_form "},
 		"a long tail":          {body + times(64<<10, "x"), contentType, "413, body_too_large"},
 		"a part without names": {"--x\r\nContent-Type: text/plain\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", "400, malformed_form , missing_field title"},
+		"two dispositions":     {raw("Content-Disposition: form-data; name=other\r\nContent-Disposition: form-data; name=title", "hi"), rawType, "400, malformed_form "},
+		"two types":            {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain\r\nContent-Type: text/html", "hi"), rawType, "400, malformed_form "},
+		"two encodings":        {raw("Content-Disposition: form-data; name=title\r\nContent-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: base64", "aGk="), rawType, "400, malformed_form , missing_field title"},
+		"text in UTF-16":       {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=utf-16", "hi"), rawType, "400, malformed_form title"},
+		"text in UTF-8":        {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=\"UTF-8\"", "hi"), rawType, "200"},
+		"text in ASCII":        {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=us-ascii", "hi"), rawType, "200"},
+		"text of no type":      {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset", "hi"), rawType, "400, malformed_form title"},
 		"an attachment":        {"--x\r\nContent-Disposition: attachment; name=title\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", "400, malformed_form , missing_field title"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(tc.body))

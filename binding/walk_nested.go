@@ -275,8 +275,15 @@ func (w *walker) member(f *plan.Field) error {
 
 // needed reports whether a field must not be removed.
 func needed(f *plan.Field) bool {
-	first, _, _ := strings.Cut(f.Tag.Get("binding"), ",")
-	return f.Required || first == "required"
+	for rule := range strings.SplitSeq(f.Tag.Get("binding"), ",") {
+		if rule == "required" {
+			return true
+		}
+		if rule == "dive" {
+			break // what follows is about elements
+		}
+	}
+	return f.Required
 }
 
 // stranger walks a member the target does not name. A Go field without a tag is

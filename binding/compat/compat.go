@@ -30,5 +30,6 @@ func (strict) Name() string { return "json" }
 // Bind reads the body of a request.
 func (s strict) Bind(r *http.Request, out any) error { return s.opts.DecodeRequest(r, out) }
 
-// BindBody reads a body that gin has cached. Its headers were not seen.
+// BindBody reads a body that gin has cached, which it did whole, however large: set
+// http.MaxBytesHandler in front. Its headers were not seen.
 func (s strict) BindBody(body []byte, out any) error { return s.opts.Decode(body, out) }

@@ -40,7 +40,6 @@ func (b *builder) fields(n *Node, t reflect.Type) {
 	n.Required, n.All = NewSet(len(kept)), NewSet(len(kept))
 	for i, c := range kept {
 		n.byName[c.Name] = i
-		n.Barred = n.Barred || c.Hidden || c.ReadOnly
 		if c.Hidden {
 			continue // another source's
 		}

@@ -84,9 +84,8 @@ func (k Kind) Opaque() bool { return k == Any || k == Raw }
 type Fields struct {
 	List     []Field
 	byName   map[string]int
-	Required Set  // members with strict:"required"
-	All      Set  // members that are required where everything is
-	Barred   bool // some member is read-only or hidden
+	Required Set // members with strict:"required"
+	All      Set // members that are required where everything is
 }
 
 // Find returns the position of the member called name, or -1. The hint is the
