@@ -88,146 +88,148 @@ func tailOf(s string) string {
 // Who a remembered token is, until when, and what is asked on every use.
 func TestCacheAttacks(t *testing.T) {
 	t.Parallel()
-	runAll(t, map[string]func(t *testing.T){
-		"a refusal is not remembered: not valid yet": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
-			token := a.early(t, 401, func(span time.Duration) string {
-				return mint(t, a.iss, map[string]any{"nbf": in(span)})
-			})
-			a.until(t, "when it is", token, 200, 401)
-		},
-		"a refusal is not remembered: an unknown key": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = 200 * time.Millisecond })
-			token := a.early(t, 401, func(time.Duration) string { return a.rotate(t) })
-			a.until(t, "when it is known", token, 200, 401)
-		},
-		"a remembered token expires": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
-			token := a.early(t, 200, func(span time.Duration) string {
-				return mint(t, a.iss, map[string]any{"exp": in(span)})
-			})
-			a.until(t, "after", token, 401, 200)
-		},
-		"a remembered token becomes too old": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway, cfg.MaxTokenAge = -1, time.Minute })
-			token := a.early(t, 200, func(span time.Duration) string {
-				return mint(t, a.iss, map[string]any{"iat": in(span - time.Minute)})
-			})
-			a.until(t, "after", token, 401, 200)
-		},
-		"a remembered token needs no endpoint": func(t *testing.T) {
-			a, _ := newLive(t, nil)
-			token := mint(t, a.iss, nil)
-			a.bearer(t, token).expect(t, 200)
-			_ = a.iss.Close()
-			a.bearer(t, token).expect(t, 200)
-		},
-		"a lifetime of nothing": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.TTL = 1 })
-			for range 3 {
-				a.bearer(t, mint(t, a.iss, nil)).expect(t, 200)
+	runAll(t, cacheCases, func(t *testing.T, run func(t *testing.T)) { t.Helper(); run(t) })
+}
+
+var cacheCases = map[string]func(t *testing.T){
+	"a refusal is not remembered: not valid yet": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
+		token := a.early(t, 401, func(span time.Duration) string {
+			return mint(t, a.iss, map[string]any{"nbf": in(span)})
+		})
+		a.until(t, "when it is", token, 200, 401)
+	},
+	"a refusal is not remembered: an unknown key": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = 200 * time.Millisecond })
+		token := a.early(t, 401, func(time.Duration) string { return a.rotate(t) })
+		a.until(t, "when it is known", token, 200, 401)
+	},
+	"a remembered token expires": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
+		token := a.early(t, 200, func(span time.Duration) string {
+			return mint(t, a.iss, map[string]any{"exp": in(span)})
+		})
+		a.until(t, "after", token, 401, 200)
+	},
+	"a remembered token becomes too old": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway, cfg.MaxTokenAge = -1, time.Minute })
+		token := a.early(t, 200, func(span time.Duration) string {
+			return mint(t, a.iss, map[string]any{"iat": in(span - time.Minute)})
+		})
+		a.until(t, "after", token, 401, 200)
+	},
+	"a remembered token needs no endpoint": func(t *testing.T) {
+		a, _ := newLive(t, nil)
+		token := mint(t, a.iss, nil)
+		a.bearer(t, token).expect(t, 200)
+		_ = a.iss.Close()
+		a.bearer(t, token).expect(t, 200)
+	},
+	"a lifetime of nothing": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.TTL = 1 })
+		for range 3 {
+			a.bearer(t, mint(t, a.iss, nil)).expect(t, 200)
+		}
+	},
+	"nothing remembered": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = -1 })
+		old := a.iss.KeyID()
+		token := mint(t, a.iss, nil)
+		a.bearer(t, token).expect(t, 200)
+		fresh := a.rotate(t)
+		a.iss.Remove(old)
+		a.until(t, "the new key", fresh, 200, 401)
+		a.bearer(t, token).expect(t, 401)
+	},
+	"a long token, never remembered, ends with its key too": func(t *testing.T) {
+		a, _ := newLive(t, nil)
+		old := a.iss.KeyID()
+		token := mint(t, a.iss, map[string]any{"pad": strings.Repeat("x", 6000)})
+		a.bearer(t, token).expect(t, 200)
+		fresh := a.rotate(t)
+		a.iss.Remove(old)
+		a.until(t, "the new key", fresh, 200, 401)
+		a.bearer(t, token).expect(t, 401)
+	},
+	"two hundred subjects in room for one": func(t *testing.T) {
+		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = 1 })
+		for i := range 200 {
+			name := fmt.Sprint("user-", i%20)
+			if got := a.bearer(t, mint(t, a.iss, map[string]any{"sub": name})); got.status != 200 || got.body != name {
+				t.Fatalf("%s: %d %s", name, got.status, got.body)
 			}
-		},
-		"nothing remembered": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = -1 })
-			old := a.iss.KeyID()
-			token := mint(t, a.iss, nil)
-			a.bearer(t, token).expect(t, 200)
-			fresh := a.rotate(t)
-			a.iss.Remove(old)
-			a.until(t, "the new key", fresh, 200, 401)
-			a.bearer(t, token).expect(t, 401)
-		},
-		"a long token, never remembered, ends with its key too": func(t *testing.T) {
-			a, _ := newLive(t, nil)
-			old := a.iss.KeyID()
-			token := mint(t, a.iss, map[string]any{"pad": strings.Repeat("x", 6000)})
-			a.bearer(t, token).expect(t, 200)
-			fresh := a.rotate(t)
-			a.iss.Remove(old)
-			a.until(t, "the new key", fresh, 200, 401)
-			a.bearer(t, token).expect(t, 401)
-		},
-		"two hundred subjects in room for one": func(t *testing.T) {
-			a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = 1 })
-			for i := range 200 {
-				name := fmt.Sprint("user-", i%20)
-				if got := a.bearer(t, mint(t, a.iss, map[string]any{"sub": name})); got.status != 200 || got.body != name {
-					t.Fatalf("%s: %d %s", name, got.status, got.body)
-				}
-			}
-		},
-		"many clients, each with its own token": func(t *testing.T) {
-			a, _ := newLive(t, nil)
-			var wg sync.WaitGroup
-			for i := range 16 {
-				name := fmt.Sprint("user-", i)
-				token := mint(t, a.iss, map[string]any{"sub": name})
-				wg.Go(func() {
-					for range 10 {
-						if w := overHTTP(t, a.server.Client(), a.server.URL, request(token)); w.Code != 200 || w.Body.String() != name {
-							t.Errorf("%s: %d %s", name, w.Code, w.Body)
-						}
+		}
+	},
+	"many clients, each with its own token": func(t *testing.T) {
+		a, _ := newLive(t, nil)
+		var wg sync.WaitGroup
+		for i := range 16 {
+			name := fmt.Sprint("user-", i)
+			token := mint(t, a.iss, map[string]any{"sub": name})
+			wg.Go(func() {
+				for range 10 {
+					if w := overHTTP(t, a.server.Client(), a.server.URL, request(token)); w.Code != 200 || w.Body.String() != name {
+						t.Errorf("%s: %d %s", name, w.Code, w.Body)
 					}
-				})
-			}
-			wg.Wait()
-		},
-		"many clients with one token": func(t *testing.T) {
-			a, _ := newLive(t, nil)
-			token := mint(t, a.iss, nil)
-			var wg sync.WaitGroup
-			for range 32 {
-				wg.Go(func() {
-					if w := overHTTP(t, a.server.Client(), a.server.URL, request(token)); w.Code != 200 || w.Body.String() != "alice" {
-						t.Errorf("%d %s", w.Code, w.Body)
-					}
-				})
-			}
-			wg.Wait()
-		},
-		"a revoked token that is remembered": func(t *testing.T) {
-			var verdict atomic.Int32
-			a, _ := newLive(t, func(cfg *auth.Config) {
-				cfg.Revoked = func(context.Context, *identity.Principal) (bool, error) {
-					if verdict.Load() == 2 {
-						return false, downError{}
-					}
-					return verdict.Load() == 1, nil
 				}
 			})
-			token := mint(t, a.iss, nil)
-			for _, tc := range []struct {
-				verdict int32
-				status  int
-			}{{0, 200}, {1, 401}, {0, 200}, {2, 503}, {1, 401}, {0, 200}} {
-				verdict.Store(tc.verdict)
-				a.bearer(t, token).expect(t, tc.status)
+		}
+		wg.Wait()
+	},
+	"many clients with one token": func(t *testing.T) {
+		a, _ := newLive(t, nil)
+		token := mint(t, a.iss, nil)
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() {
+				if w := overHTTP(t, a.server.Client(), a.server.URL, request(token)); w.Code != 200 || w.Body.String() != "alice" {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+		wg.Wait()
+	},
+	"a revoked token that is remembered": func(t *testing.T) {
+		var verdict atomic.Int32
+		a, _ := newLive(t, func(cfg *auth.Config) {
+			cfg.Revoked = func(context.Context, *identity.Principal) (bool, error) {
+				if verdict.Load() == 2 {
+					return false, downError{}
+				}
+				return verdict.Load() == 1, nil
 			}
-		},
-		"a removed key ends its tokens under load": func(t *testing.T) {
-			a, _ := newLive(t, nil)
-			old := a.iss.KeyID()
-			token := mint(t, a.iss, nil)
-			a.bearer(t, token).expect(t, 200)
-			ctx, stop := context.WithCancel(t.Context())
-			var wg sync.WaitGroup
-			for range 4 { // somebody keeps the entry warm all the time
-				wg.Go(func() {
-					for ctx.Err() == nil {
-						overHTTP(t, a.server.Client(), a.server.URL, request(token))
-					}
-				})
-			}
-			fresh := a.rotate(t)
-			a.iss.Remove(old)
-			a.until(t, "the new key", fresh, 200, 401)
-			a.bearer(t, token).expect(t, 401)
-			stop()
-			wg.Wait()
-			a.bearer(t, token).expect(t, 401)
-		},
-	}, func(t *testing.T, run func(t *testing.T)) { t.Helper(); run(t) })
+		})
+		token := mint(t, a.iss, nil)
+		for _, tc := range []struct {
+			verdict int32
+			status  int
+		}{{0, 200}, {1, 401}, {0, 200}, {2, 503}, {1, 401}, {0, 200}} {
+			verdict.Store(tc.verdict)
+			a.bearer(t, token).expect(t, tc.status)
+		}
+	},
+	"a removed key ends its tokens under load": func(t *testing.T) {
+		a, _ := newLive(t, nil)
+		old := a.iss.KeyID()
+		token := mint(t, a.iss, nil)
+		a.bearer(t, token).expect(t, 200)
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 4 { // somebody keeps the entry warm all the time
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					overHTTP(t, a.server.Client(), a.server.URL, request(token))
+				}
+			})
+		}
+		fresh := a.rotate(t)
+		a.iss.Remove(old)
+		a.until(t, "the new key", fresh, 200, 401)
+		a.bearer(t, token).expect(t, 401)
+		stop()
+		wg.Wait()
+		a.bearer(t, token).expect(t, 401)
+	},
 }
 
 // What one verifier remembers says nothing to another, and a guard asks each time.
