@@ -93,6 +93,7 @@ func TestCacheAttacks(t *testing.T) {
 
 var cacheCases = map[string]func(t *testing.T){
 	"a refusal is not remembered: not valid yet": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
 		token := a.early(t, 401, func(span time.Duration) string {
 			return mint(t, a.iss, map[string]any{"nbf": in(span)})
@@ -100,11 +101,13 @@ var cacheCases = map[string]func(t *testing.T){
 		a.until(t, "when it is", token, 200, 401)
 	},
 	"a refusal is not remembered: an unknown key": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = 200 * time.Millisecond })
 		token := a.early(t, 401, func(time.Duration) string { return a.rotate(t) })
 		a.until(t, "when it is known", token, 200, 401)
 	},
 	"a remembered token expires": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway = -1 })
 		token := a.early(t, 200, func(span time.Duration) string {
 			return mint(t, a.iss, map[string]any{"exp": in(span)})
@@ -112,6 +115,7 @@ var cacheCases = map[string]func(t *testing.T){
 		a.until(t, "after", token, 401, 200)
 	},
 	"a remembered token becomes too old": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Leeway, cfg.MaxTokenAge = -1, time.Minute })
 		token := a.early(t, 200, func(span time.Duration) string {
 			return mint(t, a.iss, map[string]any{"iat": in(span - time.Minute)})
@@ -119,6 +123,7 @@ var cacheCases = map[string]func(t *testing.T){
 		a.until(t, "after", token, 401, 200)
 	},
 	"a remembered token needs no endpoint": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		token := mint(t, a.iss, nil)
 		a.bearer(t, token).expect(t, 200)
@@ -126,12 +131,14 @@ var cacheCases = map[string]func(t *testing.T){
 		a.bearer(t, token).expect(t, 200)
 	},
 	"a lifetime of nothing": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.TTL = 1 })
 		for range 3 {
 			a.bearer(t, mint(t, a.iss, nil)).expect(t, 200)
 		}
 	},
 	"nothing remembered": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = -1 })
 		old := a.iss.KeyID()
 		token := mint(t, a.iss, nil)
@@ -142,6 +149,7 @@ var cacheCases = map[string]func(t *testing.T){
 		a.bearer(t, token).expect(t, 401)
 	},
 	"a long token, never remembered, ends with its key too": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		old := a.iss.KeyID()
 		token := mint(t, a.iss, map[string]any{"pad": strings.Repeat("x", 6000)})
@@ -152,6 +160,7 @@ var cacheCases = map[string]func(t *testing.T){
 		a.bearer(t, token).expect(t, 401)
 	},
 	"two hundred subjects in room for one": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.Cache.Entries = 1 })
 		for i := range 200 {
 			name := fmt.Sprint("user-", i%20)
@@ -161,6 +170,7 @@ var cacheCases = map[string]func(t *testing.T){
 		}
 	},
 	"many clients, each with its own token": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		var wg sync.WaitGroup
 		for i := range 16 {
@@ -177,6 +187,7 @@ var cacheCases = map[string]func(t *testing.T){
 		wg.Wait()
 	},
 	"many clients with one token": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		token := mint(t, a.iss, nil)
 		var wg sync.WaitGroup
@@ -190,6 +201,7 @@ var cacheCases = map[string]func(t *testing.T){
 		wg.Wait()
 	},
 	"a revoked token that is remembered": func(t *testing.T) {
+		t.Helper()
 		var verdict atomic.Int32
 		a, _ := newLive(t, func(cfg *auth.Config) {
 			cfg.Revoked = func(context.Context, *identity.Principal) (bool, error) {
@@ -209,6 +221,7 @@ var cacheCases = map[string]func(t *testing.T){
 		}
 	},
 	"a removed key ends its tokens under load": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		old := a.iss.KeyID()
 		token := mint(t, a.iss, nil)

@@ -159,18 +159,21 @@ func TestKeySetAttacks(t *testing.T) {
 
 var keySetCases = map[string]func(t *testing.T){
 	"a new key is picked up": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		old := mint(t, a.iss, nil)
 		a.until(t, "the new key", a.rotate(t), 200, 401)
 		a.until(t, "the old one", old, 200)
 	},
 	"twenty rotations in a row": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		for range 20 {
 			a.until(t, "a new key", a.rotate(t), 200, 401)
 		}
 	},
 	"a removed key": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		old := a.iss.KeyID()
 		remembered := mint(t, a.iss, nil)
@@ -182,6 +185,7 @@ var keySetCases = map[string]func(t *testing.T){
 		a.bearer(t, mintWith(t, a.iss, nil, tokenOf(old))).expect(t, 401)
 	},
 	"a removed key and no other token: the refresh tells": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Refresh = time.Second })
 		old := a.iss.KeyID()
 		token := mint(t, a.iss, nil)
@@ -191,6 +195,7 @@ var keySetCases = map[string]func(t *testing.T){
 		a.until(t, "after the refresh", token, 401, 200)
 	},
 	"a key that is announced before it signs": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		old := a.iss.KeyID()
 		a.until(t, "the new key", a.rotate(t), 200, 401)
@@ -201,6 +206,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"fifty unknown keys in a cooldown": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = time.Hour })
 		for i := range 50 {
 			kid := map[string]any{"kid": "no-" + strconv.Itoa(i)}
@@ -211,6 +217,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"a rotation in a cooldown is fetched for at its end": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Cooldown = 300 * time.Millisecond })
 		n := 0
 		token := a.early(t, 401, func(time.Duration) string { // noted; nobody asks again
@@ -224,6 +231,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"tokens without a key id and bad signatures cause no fetch": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		first := a.iss.KeyID()
 		second := a.rotate(t)
@@ -239,6 +247,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"bad tokens with unknown keys cause no fetch": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, nil)
 		for _, change := range []map[string]any{{"aud": "x"}, {"exp": 1}, {"iss": "https://x.example"}, {"sub": nil}, {"cnf": map[string]any{}}} {
 			a.bearer(t, mintWith(t, a.iss, change, authtest.Token{Header: map[string]any{"kid": "no"}})).expect(t, 401)
@@ -248,6 +257,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"a hundred clients at a cold start cause one fetch": func(t *testing.T) {
+		t.Helper()
 		iss := newIssuer(t, "ES256")
 		release := make(chan struct{})
 		iss.Serve(func(w http.ResponseWriter, _ *http.Request) {
@@ -284,6 +294,7 @@ var keySetCases = map[string]func(t *testing.T){
 		}
 	},
 	"a client that hangs up changes nothing": func(t *testing.T) {
+		t.Helper()
 		a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Timeout = 30 * time.Second })
 		release, begun := make(chan struct{}), make(chan struct{}, 8)
 		a.iss.Serve(func(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 	}
 	runAll(t, map[string]func(t *testing.T){
 		"too old is 503, also for a remembered token, until it is refreshed": func(t *testing.T) {
+			t.Helper()
 			a, v := newLive(t, short)
 			remembered := mint(t, a.iss, nil)
 			a.until(t, "before", remembered, 200, 503)
@@ -35,6 +36,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 			a.until(t, "after the outage", remembered, 200, 503)
 		},
 		"a stale key set is used within its time": func(t *testing.T) {
+			t.Helper()
 			a, _ := newLive(t, func(cfg *auth.Config) { short(cfg); cfg.JWKS.MaxStale = time.Hour })
 			token := mint(t, a.iss, nil)
 			a.until(t, "before", token, 200, 503)
@@ -45,6 +47,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 			a.bearer(t, mint(t, a.iss, map[string]any{"n": 1})).expect(t, 200)
 		},
 		"304 renews what is there": func(t *testing.T) {
+			t.Helper()
 			var renewed atomic.Int32
 			iss := newIssuer(t, "ES256")
 			iss.Serve(func(w http.ResponseWriter, r *http.Request) {
@@ -66,6 +69,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 			a.bearer(t, mint(t, iss, map[string]any{"n": 1})).expect(t, 200)
 		},
 		"304 without a question renews nothing": func(t *testing.T) {
+			t.Helper()
 			a, _ := newLive(t, short)
 			token := mint(t, a.iss, nil)
 			a.until(t, "before", token, 200, 503)
@@ -73,6 +77,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 			a.until(t, "keys too old", token, 503, 200)
 		},
 		"known keys are used after Close, and nothing is fetched": func(t *testing.T) {
+			t.Helper()
 			a, v := newLive(t, nil)
 			if err := v.Close(); err != nil {
 				t.Fatal(err)
@@ -84,6 +89,7 @@ func TestKeysThatGrowOld(t *testing.T) {
 			}
 		},
 		"a hanging endpoint adds nothing to known keys": func(t *testing.T) {
+			t.Helper()
 			a, _ := newLive(t, func(cfg *auth.Config) { cfg.JWKS.Timeout, cfg.JWKS.Wait = time.Minute, 100*time.Millisecond })
 			a.iss.Hang()
 			a.until(t, "an unknown key", a.unknown(t), 503, 401) // its fetch goes on for a minute
