@@ -186,3 +186,19 @@ func TestAFrozenNodeOfAClusterHoldsNoUse(t *testing.T) {
 		t.Errorf("%d of 60 uses failed, slowest answer %v", failed, slowest)
 	}
 }
+
+// Times that no store can keep may come from a client: they must not make the store
+// look bad for the others.
+func TestImpossibleTimesAreNotTheStoresFailure(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	store := must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{Timeout: patient}))
+	for range 20 {
+		if fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(9000*time.Hour)); fresh || !errors.Is(err, replay.ErrLifetime) {
+			t.Fatalf("%v, %v", fresh, err)
+		}
+	}
+	if !accepts(t, store, storetest.ID(), time.Now().Add(time.Hour)) {
+		t.Error("a first use was refused")
+	}
+}
