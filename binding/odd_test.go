@@ -160,7 +160,7 @@ func TestTheTagThatSpellsANameWins(t *testing.T) {
 		byName
 	}
 	var got target
-	if e := binding.Decode([]byte(`{"X":7}`), &got); e != nil || got.Tagged != 7 || got.byName.X != 0 {
+	if e := binding.Decode([]byte(`{"X":7}`), &got); e != nil || got.Tagged != 7 || got.X != 0 {
 		t.Errorf("%v %+v", e, got)
 	}
 }

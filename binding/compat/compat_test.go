@@ -34,7 +34,7 @@ func do(r *http.Request, bind func(*gin.Context) error, before ...gin.HandlerFun
 	engine := gin.New()
 	got := "never called"
 	engine.Use(before...)
-	engine.POST("/", func(c *gin.Context) {
+	engine.Any("/", func(c *gin.Context) {
 		err := bind(c)
 		var e *binding.Error
 		switch {
@@ -112,7 +112,10 @@ func TestStrictObeysTheDefaultsOfAGroup(t *testing.T) {
 //
 //nolint:paralleltest // it writes package variables
 func TestOverrideMakesGinStrict(t *testing.T) {
-	before := gb.JSON
+	variables := func() []any {
+		return []any{gb.JSON, gb.Form, gb.XML, gb.YAML, gb.TOML, gb.Plain, gb.ProtoBuf, gb.MsgPack, gb.BSON, gb.Query, gb.FormPost, gb.FormMultipart, gb.Header, gb.Uri}
+	}
+	before := variables()
 	restore := compat.Override(binding.Options{})
 	for _, tc := range cases {
 		for name, bind := range map[string]func(*gin.Context, any) error{
@@ -139,9 +142,18 @@ func TestOverrideMakesGinStrict(t *testing.T) {
 	if got := do(request("application/x-www-form-urlencoded", "name=ann"), func(c *gin.Context) error { return c.ShouldBind(new(input)) }); got != "ok" {
 		t.Errorf("a form: %s", got)
 	}
+	for method, want := range map[string]string{http.MethodGet: "ok", http.MethodHead: "ok", http.MethodDelete: "ok", http.MethodPost: "ok"} {
+		r := httptest.NewRequest(method, "/?name=url", http.NoBody)
+		var in input
+		if got := do(r, func(c *gin.Context) error { return c.ShouldBind(&in) }); got != want || in.Name != "url" {
+			t.Errorf("%s without a body: %s %+v", method, got, in)
+		}
+	}
 	restore()
-	if gb.JSON != before {
-		t.Error("not restored")
+	for i, now := range variables() {
+		if now != before[i] {
+			t.Errorf("variable %d is not restored", i)
+		}
 	}
 }
 

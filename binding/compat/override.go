@@ -56,14 +56,15 @@ type formOnly struct {
 	no refused
 }
 
-// Bind reads a form by gin's rules.
+// Bind reads a form by gin's rules. Without a body that is the URL's query, as for
+// a DELETE.
 func (f formOnly) Bind(r *http.Request, out any) error {
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch strings.ToLower(strings.TrimSpace(media)) {
 	case gin.MIMEPOSTForm, gin.MIMEMultipartPOSTForm:
 		return f.Binding.Bind(r, out)
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Body == nil || r.Body == http.NoBody {
 		return f.Binding.Bind(r, out)
 	}
 	return f.no.Bind(r, out)
