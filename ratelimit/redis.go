@@ -128,7 +128,7 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 		return outcome{}
 	}
 	for i := range items {
-		items[i].unknown = false
+		items[i].unknown, items[i].told, items[i].made = false, false, false
 	}
 	if !r.available(items) {
 		if there, away := r.split(items); len(there) > 0 {
@@ -138,6 +138,9 @@ func (r *redis) take(ctx context.Context, within time.Duration, items []item, dr
 	}
 	seen := r.denied.before(items)
 	if err := r.ask(r.deadline(ctx, within), items, dry); err != nil {
+		if told, untold := parted(items, func(it *item) bool { return it.told }); len(told) > 0 {
+			return r.takeRest(ctx, within, items, told, untold, dry, err)
+		}
 		return r.instead(ctx, items, dry, err)
 	}
 	out := outcome{ok: true}
@@ -235,6 +238,7 @@ func (r *redis) forget(items []item) {
 	}
 }
 
+// reset ends when within is over, also when the client waits longer for a node.
 func (r *redis) reset(ctx context.Context, within time.Duration, items []item) error {
 	_ = r.local.reset(ctx, 0, items)
 	defer r.forget(items)
@@ -244,10 +248,22 @@ func (r *redis) reset(ctx context.Context, within time.Duration, items []item) e
 	for i := range items {
 		cmds = append(cmds, r.client.B().Del().Key(items[i].name).Build())
 	}
-	for _, resp := range r.client.DoMulti(ctx, cmds...) {
-		if err := resp.Error(); err != nil {
-			return errors.Join(errStore, err)
+	answer := make(chan error, 1)
+	go func() {
+		var errs []error
+		for _, resp := range r.client.DoMulti(ctx, cmds...) {
+			errs = append(errs, resp.Error())
 		}
+		answer <- errors.Join(errs...)
+	}()
+	var err error
+	select {
+	case err = <-answer:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return errors.Join(errStore, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	_ "embed" // the scripts
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -201,6 +202,7 @@ func (k *call) fill() error {
 	for i, it := range k.items {
 		v := k.reply[1+4*i:]
 		it.verdict = verdict{ok: v[2] == 1, remaining: max(v[0], 0), wait: time.Duration(v[1]) * time.Microsecond, stamp: v[3]}
+		it.told, it.made = true, k.reply[0] == 1
 	}
 	return nil
 }
@@ -214,35 +216,32 @@ func (r *redis) ask(ctx context.Context, items []item, dry bool) error {
 	for _, k := range calls {
 		k.charge(dry)
 	}
-	if err := r.run(ctx, calls); err != nil {
-		return err
-	}
+	err := r.run(ctx, calls)
 	refused := false
 	for _, k := range calls {
-		if err := k.fill(); err != nil {
-			return err
+		if k.err != nil {
+			continue
+		}
+		if fault := k.fill(); fault != nil {
+			err = errors.Join(err, fault)
+			continue
 		}
 		refused = refused || k.reply[0] == 0
 	}
-	if refused && len(calls) > 1 && !dry {
-		r.undo(ctx, calls)
+	if err == nil && refused && len(calls) > 1 && !dry {
+		r.undo(ctx, items)
 	}
-	return nil
+	return err
 }
 
 // undo gives back what slots have charged for a call that another slot refused.
 // When that fails, the units leave with their window.
-func (r *redis) undo(ctx context.Context, calls []*call) {
+func (r *redis) undo(ctx context.Context, items []item) {
 	var back []item
-	for _, k := range calls {
-		if k.reply[0] == 0 {
-			continue
-		}
-		for _, it := range k.items {
-			if it.charged() {
-				back = append(back, *it)
-				it.remaining += it.cost
-			}
+	for i := range items {
+		if it := &items[i]; it.made && it.charged() {
+			back = append(back, *it)
+			it.remaining += it.cost
 		}
 	}
 	if len(back) > 0 {

@@ -7,14 +7,48 @@ import (
 
 // split parts items by whether the node of their key is believed to answer.
 func (r *redis) split(items []item) (there, away []item) {
+	return parted(items, func(it *item) bool { return !r.breakerOf(it.name).open.Load() })
+}
+
+func parted(items []item, first func(*item) bool) (yes, no []item) {
 	for i := range items {
-		if r.breakerOf(items[i].name).open.Load() {
-			away = append(away, items[i])
+		if first(&items[i]) {
+			yes = append(yes, items[i])
 		} else {
-			there = append(there, items[i])
+			no = append(no, items[i])
 		}
 	}
-	return there, away
+	return yes, no
+}
+
+// joinParts puts the items of two parts back where they were.
+func joinParts(items, one, other []item) {
+	for i := range items {
+		from := &one
+		if len(other) > 0 && other[0].name == items[i].name {
+			from = &other
+		}
+		items[i], *from = (*from)[0], (*from)[1:]
+	}
+}
+
+// takeRest finishes a call that some nodes have answered and some have not: the
+// limits of those hold, the others do what their policies say.
+func (r *redis) takeRest(ctx context.Context, within time.Duration, items, told, untold []item, dry bool, cause error) outcome {
+	out := r.instead(ctx, untold, dry, cause)
+	fit := out.ok
+	for i := range told {
+		fit = fit && !told[i].denies()
+	}
+	if !fit && !dry {
+		if out.ok {
+			r.takeBack(ctx, untold)
+		}
+		r.undo(r.deadline(ctx, within), told)
+	}
+	joinParts(items, told, untold)
+	out.ok = fit
+	return out
 }
 
 // takeSplit takes items of which some are on nodes that answer and some are not:
@@ -38,13 +72,7 @@ func (r *redis) takeSplit(ctx context.Context, within time.Duration, items, ther
 			there[i].fits()
 		}
 	}
-	for i := range items {
-		from := &there
-		if len(away) > 0 && away[0].name == items[i].name {
-			from = &away
-		}
-		items[i], *from = (*from)[0], (*from)[1:]
-	}
+	joinParts(items, there, away)
 	return out
 }
 

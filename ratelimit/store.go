@@ -51,6 +51,8 @@ type item struct {
 	soft    bool // neither denies nor is charged when it does not fit
 	local   bool // judged in this process while the store was away
 	unknown bool // let pass unjudged
+	told    bool // judged by Redis, in this call
+	made    bool // and charged there
 }
 
 // denies reports whether the item refuses its request.
