@@ -49,3 +49,55 @@ func TestARefusedSubqueryIsNeverTrueWithOwnedAlone(t *testing.T) {
 		})
 	}
 }
+
+// What an upsert's own text could do to the predicate behind it.
+func TestNoTextOfAnUpsertGetsAroundOwnedAlone(t *testing.T) {
+	t.Parallel()
+	byID := []clause.Column{{Name: "id"}}
+	title := clause.AssignmentColumns([]string{"title"})
+	const end = "DO UPDATE SET title = excluded.title --"
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, kind)
+			q := func() *gorm.DB { return w.root.Scopes(scope.Owned(as(t.Context(), alice))) }
+			for what, oc := range map[string]clause.OnConflict{
+				"a constraint":                {OnConstraint: "documents_pkey " + end, DoUpdates: title},
+				"a constraint and nothing":    {OnConstraint: "documents_pkey " + end, DoNothing: true},
+				"a target condition":          {Columns: byID, DoUpdates: title, TargetWhere: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1 = 1 " + end}}}},
+				"a target condition, nothing": {Columns: byID, DoNothing: true, TargetWhere: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1 = 1 " + end}}}},
+				"a column":                    {Columns: []clause.Column{{Name: "id) " + end, Raw: true}}, DoUpdates: title},
+				"a value":                     {Columns: byID, DoUpdates: clause.Assignments(map[string]any{"title": gorm.Expr("excluded.title --")})},
+				"a condition":                 {Columns: byID, DoUpdates: title, Where: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1 = 1) OR (1 = 1"}}}},
+			} {
+				ignored := kind == "mariadb" && oc.DoNothing && oc.OnConstraint == "" // it has no target
+				if err := q().Clauses(oc).Create(&Document{ID: "bob-doc-1", Title: "x"}).Error; err == nil && !ignored {
+					t.Errorf("%s: not refused", what)
+				}
+			}
+			err := q().Model(&Folder{}).Create(map[string]any{"id": "bob-folder-1", "tenant_id": "acme", "owner_id": "alice", "name": gorm.Expr("'x', 'acme', 'alice') ON CONFLICT (id) DO UPDATE SET name = excluded.name --")}).Error
+			if err == nil {
+				t.Error("an inserted value: not refused")
+			}
+			var n int64
+			w.root.Model(&Document{}).Where("title = 'x'").Count(&n)
+			if n > 0 {
+				t.Error("bob's document was changed")
+			}
+			w.root.Model(&Folder{}).Where("id = 'bob-folder-1' AND name <> 'x'").Count(&n)
+			if n != 1 {
+				t.Error("bob's folder was changed")
+			}
+			good := clause.OnConflict{Columns: byID, DoUpdates: clause.Assignments(map[string]any{"stars": gorm.Expr("documents.stars + ?", 1)})}
+			if err := q().Clauses(good).Create(&Document{ID: "alice-doc-1"}).Error; err != nil && kind != "mariadb" {
+				t.Errorf("an own upsert: %v", err)
+			}
+			if err := q().Create(&Document{ID: "new", Title: "t"}).Error; err != nil {
+				t.Errorf("a create: %v", err)
+			}
+			if err := q().Model(&Document{}).Create(map[string]any{"id": "newer", "title": gorm.Expr("UPPER(?)", "t")}).Error; err != nil {
+				t.Errorf("a value that is an expression: %v", err)
+			}
+		})
+	}
+}

@@ -143,6 +143,12 @@ func rawClauseAttacks() []attack {
 		named("clause.Update as a condition", func(e *env) (any, error) {
 			return docs(e.q().Where("stars > 0").Where(clause.Update{Modifier: out}))
 		}),
+		named("a lock that ends a subquery", func(e *env) (any, error) {
+			return maps(e.q().Table("(?) AS t", e.db.Model(&Country{}).Clauses(clause.Locking{Strength: "UPDATE) AS x, (SELECT title FROM documents"})))
+		}),
+		named("a lock's options that end a subquery", func(e *env) (any, error) {
+			return maps(e.q().Table("(?) AS t", e.db.Model(&Country{}).Clauses(clause.Locking{Strength: "UPDATE", Options: "NOWAIT) AS x, (SELECT title FROM documents"})))
+		}),
 		named("a lock on raw text", func(e *env) (any, error) {
 			return docs(e.q().Clauses(clause.Locking{Strength: "UPDATE", Table: clause.Table{Name: "documents; DELETE FROM covers", Raw: true}}))
 		}),

@@ -368,6 +368,26 @@ func upsertAttacks() []attack {
 		effect("UpdateAll without default transaction", func(e *env) *gorm.DB {
 			return e.q().Session(&gorm.Session{SkipDefaultTransaction: true}).Clauses(all).Create(&Document{ID: "bob-doc-1", Title: "x"})
 		}),
+		effect("a constraint's name and more", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{OnConstraint: "documents_pkey DO UPDATE SET title = excluded.title --", DoUpdates: clause.AssignmentColumns([]string{"title"})}).Create(&Document{ID: "bob-doc-1", Title: "x"})
+		}),
+		effect("a constraint's name and more, to do nothing", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{OnConstraint: "documents_pkey DO UPDATE SET title = excluded.title --", DoNothing: true}).Create(&Document{ID: "bob-doc-1", Title: "x"})
+		}),
+		effect("a target condition that ends the clause", func(e *env) *gorm.DB {
+			oc := clause.OnConflict{Columns: byID, DoUpdates: clause.AssignmentColumns([]string{"title"})}
+			oc.TargetWhere = clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1 = 1 DO UPDATE SET title = excluded.title --"}}}
+			return e.q().Clauses(oc).Create(&Document{ID: "bob-doc-1", Title: "x"})
+		}),
+		effect("a conflict column that ends the clause", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id) DO UPDATE SET title = excluded.title --", Raw: true}}, DoUpdates: clause.AssignmentColumns([]string{"title"})}).Create(&Document{ID: "bob-doc-1", Title: "x"})
+		}),
+		effect("an assigned value that ends in a comment", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.OnConflict{Columns: byID, DoUpdates: clause.Assignments(map[string]any{"title": gorm.Expr("excluded.title --")})}).Create(&Document{ID: "bob-doc-1", Title: "x"})
+		}),
+		effect("an inserted value that ends in an upsert", func(e *env) *gorm.DB {
+			return e.q().Model(&Folder{}).Create(map[string]any{"id": "bob-folder-1", "tenant_id": "acme", "owner_id": "alice", "name": gorm.Expr("'x', 'acme', 'alice') ON CONFLICT (id) DO UPDATE SET name = excluded.name --")})
+		}),
 		effect("an upsert by constraint name", func(e *env) *gorm.DB {
 			return e.q().Clauses(clause.OnConflict{OnConstraint: "documents_pkey", DoUpdates: clause.AssignmentColumns([]string{"title"})}).Create(&Document{ID: "bob-doc-1", Title: "x"})
 		}),
@@ -376,6 +396,9 @@ func upsertAttacks() []attack {
 
 func deleteAttacks() []attack {
 	return []attack{
+		effect("a modifier that ends the statement", func(e *env) *gorm.DB {
+			return e.q().Clauses(clause.Delete{Modifier: "FROM covers --"}).Where("1 = 1").Delete(&Cover{})
+		}),
 		effect("Delete of a foreign id", func(e *env) *gorm.DB { return e.q().Delete(&Document{}, "id = ?", "bob-doc-1") }),
 		effect("Delete of a foreign model", func(e *env) *gorm.DB { return e.q().Delete(&Document{ID: "bob-doc-1"}) }),
 		effect("Delete with Or", func(e *env) *gorm.DB { return e.q().Where("id = 'x'").Or("1 = 1").Delete(&Comment{}) }),

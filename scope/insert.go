@@ -125,11 +125,9 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 	if s.guard == nil && nested(stmt) {
 		return errNested
 	}
-	if s.guard != nil {
-		for _, row := range values.Values {
-			if err := s.guard.values(stmt, row); err != nil {
-				return err
-			}
+	for _, row := range values.Values {
+		if err := s.texts(stmt, row); err != nil {
+			return err
 		}
 	}
 	if err := once(len(values.Columns), func(i int) string { return values.Columns[i].Name }); err != nil {
@@ -203,6 +201,14 @@ func (s *shield) stamp(stmt *gorm.Statement, values *clause.Values, col *column,
 		values.Values[i] = row
 	}
 	return nil
+}
+
+// texts looks at the SQL text in what is to be stored.
+func (s *shield) texts(stmt *gorm.Statement, row []any) error {
+	if s.guard == nil {
+		return s.standing(stmt, row...)
+	}
+	return s.guard.values(stmt, row)
 }
 
 func nilMap(dest any) bool {

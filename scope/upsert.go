@@ -21,6 +21,9 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if !ok {
 		return refuse(ErrUnsupported, "an ON CONFLICT clause of unknown form")
 	}
+	if err := s.standingConflict(stmt, oc); err != nil {
+		return err
+	}
 	if s.upsert = !oc.DoNothing; !s.upsert {
 		return nil
 	}
