@@ -70,8 +70,9 @@ func systemClock() clock {
 
 // Local returns a store in this process: rolling Bloom filters that grow in a
 // chain rather than past their rate. It needs nothing and decides in less than a
-// microsecond, but it is this process's alone: n instances accept an id up to n
-// times, and a restart forgets (see Config.RejectIssuedBefore).
+// microsecond (two, in windows of many millions of ids), but it is this process's
+// alone: n instances accept an id up to n times, and a restart forgets (see
+// Config.RejectIssuedBefore).
 //
 // It uses some 6 to 13 bytes per live id.
 func Local(cfg LocalConfig) (Store, error) {

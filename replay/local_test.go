@@ -4,8 +4,6 @@ import (
 	"errors"
 	"math"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,27 +290,6 @@ func TestAFullLocalStoreFailsAndNeverForgets(t *testing.T) {
 	}
 	if codes[503] == 0 || codes[401] != 0 {
 		t.Errorf("answers of a full store: %v", codes)
-	}
-}
-
-func TestManyGoroutinesMakeAWindowTogether(t *testing.T) {
-	t.Parallel()
-	for range 200 {
-		store := must(t)(replay.Local(replay.LocalConfig{}))
-		id, until := storetest.ID(), time.Now().Add(time.Hour)
-		var wins atomic.Int32
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				if accepts(t, store, id, until) {
-					wins.Add(1)
-				}
-			})
-		}
-		wg.Wait()
-		if wins.Load() != 1 {
-			t.Fatalf("%d first uses", wins.Load())
-		}
 	}
 }
 

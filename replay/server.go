@@ -140,7 +140,9 @@ func (s *server) aside(ctx context.Context, try func() (bool, error)) (fresh boo
 
 // write asks on the connection of the write how many replicas have it: on another
 // one the answer would be about that connection's writes, that is, none. Once the
-// id is recorded, whatever else happens is a confirmation that is missing.
+// id is recorded, whatever else happens is a confirmation that is missing. It asks
+// in a second trip: in one, a replay would wait for the replicas, too, and a deadline
+// over meanwhile would not tell whether the id is recorded.
 func (s *server) write(ctx context.Context, key string, args []string, written *atomic.Bool) (fresh bool, err error) {
 	err = s.client.Dedicated(func(c rueidis.DedicatedClient) (err error) {
 		if ctx.Err() != nil {
