@@ -2,7 +2,6 @@ package egress
 
 import (
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"maps"
 	"net"
@@ -207,27 +206,6 @@ func (c *compiler) nat64(prefixes []netip.Prefix) []netip.Prefix {
 	sorted := slices.Clone(prefixes)
 	slices.SortStableFunc(sorted, longest)
 	return sorted
-}
-
-func (c *compiler) tls(base *tls.Config) *tls.Config {
-	if base == nil {
-		return &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	base = base.Clone()
-	if base.InsecureSkipVerify {
-		c.fault("TLS", "InsecureSkipVerify", "verification cannot be turned off; add the server's root to RootCAs")
-	}
-	if base.ServerName != "" {
-		c.fault("TLS", "ServerName "+base.ServerName, "the server name is always the URL's host")
-	}
-	if base.MinVersion != 0 && base.MinVersion < tls.VersionTLS12 {
-		c.fault("TLS", "MinVersion "+tls.VersionName(base.MinVersion), "below TLS 1.2")
-	}
-	if base.MaxVersion != 0 && base.MaxVersion < tls.VersionTLS12 {
-		c.fault("TLS", "MaxVersion "+tls.VersionName(base.MaxVersion), "below TLS 1.2")
-	}
-	base.MinVersion = max(base.MinVersion, tls.VersionTLS12)
-	return base
 }
 
 func (c *compiler) proxy(u *url.URL) *url.URL {

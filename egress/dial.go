@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 	if err != nil {
 		return nil, err
 	}
-	h, addrs, refused := c.destinations(ctx, network, address, own)
+	h, to, refused := c.destinations(ctx, network, address, own)
 	check := func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		if bad := c.socket(network, address, h.internal); bad != nil {
 			return bad
@@ -59,14 +60,14 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 		if reported, ok := ctx.Value(reportKey{}).(*atomic.Bool); !ok || reported.CompareAndSwap(false, true) {
 			c.record(ctx, c.clock(), refused)
 		}
-		if h, addrs, refused = c.unjudged(ctx, network, address); refused != nil {
+		if to, refused = c.unjudged(ctx, network, address, to); refused != nil {
 			return nil, refused
 		}
 		check = func(context.Context, string, string, syscall.RawConn) error { return nil }
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.rules.DialTimeout)
 	defer cancel()
-	conn, failure := c.race(ctx, addrs, check)
+	conn, failure := c.race(ctx, to, check)
 	if failure != nil {
 		failure.Host = h.name
 		return nil, failure
@@ -74,34 +75,33 @@ func (c *Client) dial(ctx context.Context, network, address string) (conn net.Co
 	return conn, nil
 }
 
-// unjudged returns the addresses that report-only mode lets pass: those of the policy's
-// resolver, which the connection then reaches the policy's way, by its proxy if it has one.
-func (c *Client) unjudged(ctx context.Context, network, address string) (host, []netip.AddrPort, *Error) {
+// unjudged returns the addresses that report-only mode lets pass: those that were
+// refused, or else those of the policy's resolver. The connection then reaches them the
+// policy's way, by its proxy if it has one.
+func (c *Client) unjudged(ctx context.Context, network, address string, refused []netip.AddrPort) ([]netip.AddrPort, *Error) {
+	if len(refused) > 0 {
+		return refused, nil
+	}
 	name, port, ok := splitAddress(address)
 	if !ok || !isTCP(network) {
-		return host{}, nil, &Error{Kind: kindConnect, Rule: ruleConnect}
+		return nil, &Error{Kind: kindConnect, Rule: ruleConnect}
 	}
 	h := host{name: strings.TrimSuffix(strings.Trim(name, "[]"), ".")}
 	if a, err := netip.ParseAddr(h.name); err == nil {
-		to, failure := c.order(h, []netip.Addr{a.Unmap()}, port, network)
-		return h, to, failure
+		return c.order(h, []netip.Addr{a.Unmap()}, port, network)
 	}
 	answers, failure := c.lookup(ctx, h.name)
 	if failure != nil {
 		failure.Host = h.name
-		return h, nil, failure
+		return nil, failure
 	}
-	addrs := make([]netip.Addr, len(answers))
-	for i, a := range answers {
-		addrs[i] = a.Unmap()
-	}
-	to, failure := c.order(h, addrs, port, network)
-	return h, to, failure
+	return c.order(h, distinct(answers), port, network)
 }
 
 func isTCP(network string) bool { return network == "tcp" || network == "tcp4" || network == "tcp6" }
 
-// destinations judges a dial's host and port, and returns the addresses to try.
+// destinations judges a dial's host and port, and returns the addresses to try: for
+// report-only mode also when it refuses them.
 func (c *Client) destinations(ctx context.Context, network, address string, own ownAddresses) (host, []netip.AddrPort, *Error) {
 	if !isTCP(network) {
 		return host{}, nil, blocked(ruleNetwork, "")
@@ -115,11 +115,11 @@ func (c *Client) destinations(ctx context.Context, network, address string, own 
 		return h, nil, refused
 	}
 	addrs, refused := c.resolve(ctx, h, port, own)
-	if refused != nil {
+	if refused != nil && len(addrs) == 0 {
 		return h, nil, refused
 	}
-	to, refused := c.order(h, addrs, port, network)
-	return h, to, refused
+	to, none := c.order(h, addrs, port, network)
+	return h, to, cmp.Or(refused, none)
 }
 
 // order returns the addresses of network's family in the order in which to try them.
@@ -136,8 +136,8 @@ func (c *Client) order(h host, addrs []netip.Addr, port uint16, network string) 
 	return to[:min(len(to), c.rules.MaxDials)], nil
 }
 
-// resolve returns a host's addresses, all of which have been judged: one bad one
-// refuses the name, so that an attacker gains nothing by mixing.
+// resolve returns a host's addresses and judges all of them: one bad one refuses the
+// name, so that an attacker gains nothing by mixing.
 func (c *Client) resolve(ctx context.Context, h host, port uint16, own ownAddresses) ([]netip.Addr, *Error) {
 	if h.addr.IsValid() {
 		return []netip.Addr{h.addr}, nil // judged as part of the endpoint
@@ -147,19 +147,26 @@ func (c *Client) resolve(ctx context.Context, h host, port uint16, own ownAddres
 		failure.Host = h.name
 		return nil, failure
 	}
-	addrs := make([]netip.Addr, 0, len(answers))
 	for _, a := range answers {
 		if j := c.rules.connection(a, port, h.internal, own); !j.ok() {
-			return nil, &Error{Kind: kindBlocked, Rule: j.rule, Host: h.name, Addr: j.addr}
+			return distinct(answers), &Error{Kind: kindBlocked, Rule: j.rule, Host: h.name, Addr: j.addr}
 		}
+	}
+	if len(answers) == 0 {
+		return nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
+	}
+	return distinct(answers), nil
+}
+
+// distinct unmaps addresses and drops repeated ones.
+func distinct(answers []netip.Addr) []netip.Addr {
+	addrs := make([]netip.Addr, 0, len(answers))
+	for _, a := range answers {
 		if a = a.Unmap(); !slices.Contains(addrs, a) {
 			addrs = append(addrs, a)
 		}
 	}
-	if len(addrs) == 0 {
-		return nil, &Error{Kind: kindDNS, Rule: ruleNoAnswer, Host: h.name}
-	}
-	return addrs, nil
+	return addrs
 }
 
 // lookup asks for the rooted name, so that no search list turns it into a neighbour.

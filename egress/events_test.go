@@ -1,6 +1,7 @@
 package egress_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,6 +223,20 @@ func TestReportOnlyLetsPassAndReports(t *testing.T) {
 			t.Errorf("another network: %v", err)
 		}
 	})
+	t.Run("by one look-up, whose answer is judged and dialled", func(t *testing.T) {
+		t.Parallel()
+		sink, flaps := &events{}, &flapping{answers: []string{"10.0.0.1", "10.0.0.2"}}
+		client, w := worldOf(t, egress.Policy{ReportOnly: true, Audit: sink, Resolver: flaps}, says("x"))
+		if text, err := get(t, client, "http://name.example/"); text != "x" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+		if dials := w.dials(); len(dials) != 1 || dials[0] != "10.0.0.1:80" || flaps.asked != 1 {
+			t.Errorf("dialled %v after %d look-ups", dials, flaps.asked)
+		}
+		if list := sink.all(); len(list) != 1 || !strings.Contains(list[0].Err.Error(), "10.0.0.1") {
+			t.Errorf("%+v", list)
+		}
+	})
 	t.Run("through the policy's proxy", func(t *testing.T) {
 		t.Parallel()
 		p := &proxy{server: inside.Listener.Addr().String(), answer: "HTTP/1.1 200 Connected\r\n\r\n"}
@@ -245,4 +261,18 @@ func TestReportOnlyLetsPassAndReports(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// flapping gives another answer each time.
+type flapping struct {
+	mu      sync.Mutex
+	answers []string
+	asked   int
+}
+
+func (f *flapping) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return []netip.Addr{netip.MustParseAddr(f.answers[(f.asked-1)%len(f.answers)])}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/egress"
 )
 
@@ -75,7 +76,8 @@ func (p *panicsOnce) LookupNetIP(context.Context, string, string) ([]netip.Addr,
 
 func TestReportOnlyLetsNoPanicAndNoNonsensePass(t *testing.T) {
 	t.Parallel()
-	client, w := worldOf(t, egress.Policy{ReportOnly: true, Resolver: &panicsOnce{}}, says("x"))
+	sink := &events{}
+	client, w := worldOf(t, egress.Policy{ReportOnly: true, Audit: sink, Resolver: &panicsOnce{}}, says("x"))
 	if _, err := get(t, client, "http://name.example/"); !errors.Is(err, egress.ErrBlocked) || failure(t, err).Rule != "panic" || len(w.dials()) != 0 {
 		t.Errorf("a panic: %v", err)
 	}
@@ -92,6 +94,15 @@ func TestReportOnlyLetsNoPanicAndNoNonsensePass(t *testing.T) {
 	egress.SetDialer(client, (&world{server: server.address}).dial)
 	if _, err := get(t, client, "http://other.example/"); !errors.Is(err, egress.ErrBlocked) || failure(t, err).Rule != "unrequested_upgrade" {
 		t.Errorf("a tunnel: %v", err)
+	}
+	list := sink.all()
+	if len(list) != 3 {
+		t.Fatalf("%d events: %+v", len(list), list)
+	}
+	for i, reason := range []string{"panic", "syntax", "unrequested_upgrade"} {
+		if e := list[i]; e.Verdict != audit.Deny || e.Reason != reason { // what was refused was not only reported
+			t.Errorf("%+v, want deny %s", e, reason)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func connectThrough(conn net.Conn, proxy *url.URL, to netip.AddrPort, maxHeader 
 	r := bufio.NewReader(limited)
 	resp, err := http.ReadResponse(r, req) //nolint:bodyclose // what follows is the tunnel
 	if err != nil {
-		return nil, err
+		return nil, unworded{err}
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the proxy answered %d", resp.StatusCode)

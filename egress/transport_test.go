@@ -215,7 +215,9 @@ func TestAHostileProxyIsNoWayAround(t *testing.T) {
 	for name, answer := range map[string]string{
 		"refuses":        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
 		"asks for a key": "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-		"speaks no HTTP": "SSH-2.0-x\r\n\r\n",
+		"speaks no HTTP": "SSH-2.0-hunter2\r\n\r\n",
+		"has no code":    "HTTP/1.1 hunter2\r\n\r\n",
+		"has no header":  "HTTP/1.1 200 OK\r\nhunter2\r\n\r\n",
 		"never ends":     "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 100<<10),
 		"hangs up":       "",
 	} {
@@ -226,7 +228,7 @@ func TestAHostileProxyIsNoWayAround(t *testing.T) {
 			address, _ := url.Parse(front.URL)
 			client := newClient(t, egress.Policy{Proxy: address, Resolver: everywhere{}})
 			_, err := get(t, client, "http://name.example/")
-			if e := failure(t, err); e.Kind != "connect" || e.Rule != "proxy" {
+			if e := failure(t, err); e.Kind != "connect" || e.Rule != "proxy" || strings.Contains(e.Detail(), "hunter2") {
 				t.Error(e.Detail())
 			}
 		})
