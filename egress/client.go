@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,7 +19,9 @@ type Client struct {
 	transport *http.Transport
 	own       *ownCache
 	connect   connector
-	watch     watch // of the header and total time budgets
+	watch     watch     // of the header and total time budgets
+	gzip      []string  // the value of Accept-Encoding
+	gunzips   sync.Pool // of *gzip.Reader
 	closed    atomic.Bool
 }
 
@@ -30,7 +33,7 @@ func New(p Policy) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{rules: r, own: &ownCache{list: net.InterfaceAddrs}, connect: dialTCP}
+	c := &Client{rules: r, own: &ownCache{list: net.InterfaceAddrs}, connect: dialTCP, gzip: []string{"gzip"}}
 	c.transport = &http.Transport{
 		Proxy:                  nil, // the environment must not choose where requests go
 		DialContext:            c.dial,
@@ -43,6 +46,7 @@ func New(p Policy) (*Client, error) {
 		MaxIdleConnsPerHost:    min(r.MaxConnsPerHost, 8),
 		IdleConnTimeout:        30 * time.Second,
 		ExpectContinueTimeout:  time.Second,
+		DisableCompression:     true, // the exchange does it, and bounds it
 	}
 	return c, nil
 }

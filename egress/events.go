@@ -74,12 +74,12 @@ func (c *Client) reports(e *Error) bool {
 // reportKey finds, in a dial's context, the mark that its exchange was reported.
 type reportKey struct{}
 
-// reportsBody reports a body over the limit once and says whether it may pass.
-func (c *Client) reportsBody(x *exchange, tooLarge *Error) bool {
+// reportsBody reports a body over the limit and says whether it may pass.
+func (c *Client) reportsBody(x *exchange) bool {
 	if !c.rules.ReportOnly {
 		return false
 	}
 	x.reported.Store(true)
-	c.record(x.req.Context(), x.start, tooLarge)
+	c.record(x.req.Context(), x.start, x.tooLarge())
 	return true
 }

@@ -42,7 +42,7 @@ func explain(ctx context.Context, err error) *Error {
 		return &Error{Kind: kindTimeout, Rule: ruleTotalTime, Err: cause}
 	case cause == errHeader: //nolint:errorlint // the cause is ours
 		return &Error{Kind: kindTimeout, Rule: ruleHeaderTime, Err: cause}
-	case cause != nil:
+	case cause != nil || ctx.Err() != nil:
 		return interrupted(ctx, ruleTotalTime)
 	}
 	var netErr net.Error

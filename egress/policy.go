@@ -79,7 +79,7 @@ type Policy struct {
 	HeaderTimeout time.Duration
 
 	// MaxBody is the largest answer in bytes, counted after decompression. Default 10 MiB.
-	// The compressed bytes on the wire are bounded by Timeout alone.
+	// Compressed, an answer may be longer by 1 KiB and a 256th, whatever comes out of it.
 	MaxBody int64
 	// MaxHeader is the largest answer header in bytes, interim answers included.
 	// Default 64 KiB.
@@ -93,7 +93,8 @@ type Policy struct {
 	Resolver Resolver
 	// TLS is the base of the TLS settings, for own roots or client certificates.
 	// Verification cannot be turned off, TLS 1.2 is the least, and the server name is
-	// always the URL's host. Its callbacks must not panic: they run in a goroutine of
+	// always the URL's host. A function in it that panics refuses the connection; a Rand,
+	// KeyLogWriter, ClientSessionCache or private key must not: they run in a goroutine of
 	// net/http, where a panic ends the process.
 	TLS *tls.Config
 	// Proxy is an http or https proxy that every connection is tunnelled through with

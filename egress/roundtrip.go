@@ -2,9 +2,11 @@ package egress
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -49,9 +51,9 @@ type exchange struct {
 	sent    bool
 	upgrade bool // asked for, in what was sent
 
-	reported atomic.Bool     // in report-only mode: something was refused in word
-	ctx      context.Context //nolint:containedctx // the exchange's own, ended by the watch
-	end      context.CancelCauseFunc
+	reported atomic.Bool // in report-only mode: something was refused in word
+	ctx      leashed     // the exchange's own, ended by the watch
+	stop     func() bool // no longer waits for the caller to leave
 	stage    stage
 	trace    httptrace.ClientTrace
 	body     body // of the answer: one piece of memory with the rest
@@ -125,28 +127,51 @@ func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 	if x.c.rules.ReportOnly {
 		parent = context.WithValue(parent, reportKey{}, &x.reported) // the dial finds it there
 	}
-	x.ctx, x.end = context.WithCancelCause(parent)
-	x.trace.WroteRequest = x.wrote
-	x.c.watch.add(x)
-	out := x.req.WithContext(httptrace.WithClientTrace(x.ctx, &x.trace))
-	out.URL, out.Host, out.Response = u, authority, nil
-	if x.strip {
-		out.Header = x.c.rules.redirectHeader(x.req.Header, x.crossed)
+	if parent.Err() != nil {
+		failure := interrupted(parent, ruleTotalTime)
+		failure.Host = x.target.name
+		return nil, failure
 	}
+	x.ctx = leashed{Context: parent}
+	x.c.watch.add(x)
+	if parent.Done() != nil {
+		x.stop = context.AfterFunc(parent, x.left)
+	}
+	x.trace.WroteRequest = x.wrote
+	out := x.req.WithContext(httptrace.WithClientTrace(&x.ctx, &x.trace))
+	out.URL, out.Host, out.Response = u, authority, nil
+	out.Header = x.header()
 	x.sent, x.upgrade = true, out.Header.Get("Upgrade") != ""
 	resp, err := x.c.transport.RoundTrip(out)
 	if err != nil {
 		failure := x.failure(err)
-		x.release()
+		x.release(false)
 		return nil, failure
 	}
 	if refused := x.answer(resp); refused != nil {
-		x.end(nil) // first, so that closing does not read the rest
+		x.release(false) // first, so that closing does not read the rest
 		_ = resp.Body.Close()
-		x.release()
 		return nil, refused
 	}
 	return resp, nil
+}
+
+// header is what goes over the wire. Where nothing speaks against it, it asks for gzip,
+// as net/http would: the transport's own decompression has no bound but time.
+func (x *exchange) header() http.Header {
+	h := x.req.Header
+	if x.strip {
+		h = x.c.rules.redirectHeader(h, x.crossed)
+	}
+	if _, set := h["Accept-Encoding"]; h == nil || set || h.Get("Range") != "" || x.req.Method == http.MethodHead {
+		return h
+	}
+	if !x.strip {
+		h = maps.Clone(h)
+	}
+	x.body.gzipped = true
+	h["Accept-Encoding"] = x.c.gzip
+	return h
 }
 
 // wrote starts the wait for the answer's header.
@@ -154,10 +179,14 @@ func (x *exchange) wrote(httptrace.WroteRequestInfo) {
 	x.c.watch.written(x, time.Now().Add(x.c.rules.HeaderTimeout))
 }
 
-// release gives back what the exchange holds.
-func (x *exchange) release() {
-	x.c.watch.remove(x)
-	x.end(nil)
+// left ends the exchange for a caller that does not wait for it any more.
+func (x *exchange) left() { x.ctx.leash.end(context.Cause(x.ctx.Context)) }
+
+// release gives back what the exchange holds, once. whole says that the answer came to
+// its end; what did not is ended with its leash.
+func (x *exchange) release(whole bool) {
+	stopped := x.stop == nil || x.stop()
+	x.c.watch.remove(x, whole && stopped && (x.req.Body == nil || x.req.Body == http.NoBody))
 }
 
 // untilKey finds, in the context of the request that a redirect answered, the end of
@@ -182,7 +211,7 @@ func (x *exchange) answer(resp *http.Response) *Error {
 		if !x.upgrade {
 			return blocked(ruleUpgrade, x.target.name)
 		}
-		x.release() // a tunnel now: no answer any more, and the caller's own
+		x.release(false) // a tunnel now: no answer any more, and the caller's own
 		return nil
 	}
 	if redirects(resp) {
@@ -194,15 +223,27 @@ func (x *exchange) answer(resp *http.Response) *Error {
 			return refused
 		}
 	}
-	limit := x.c.rules.MaxBody
-	if resp.ContentLength > limit && x.req.Method != http.MethodHead {
-		if tooLarge := x.tooLarge(); !x.c.reportsBody(x, tooLarge) {
-			return tooLarge
-		}
-		limit = -1
+	return x.bound(resp)
+}
+
+// bound puts the answer's body behind its limits.
+func (x *exchange) bound(resp *http.Response) *Error {
+	b := &x.body
+	b.inner, b.x, b.left, b.wire = resp.Body, x, x.c.rules.MaxBody, x.c.rules.MaxBody+wireMargin(x.c.rules.MaxBody)
+	b.gzipped = b.gzipped && resp.ContentLength != 0 && resp.Body != http.NoBody && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip")
+	most := b.left
+	if b.gzipped {
+		most = b.wire
 	}
-	x.body.inner, x.body.x, x.body.left = resp.Body, x, limit
-	resp.Body = &x.body
+	if resp.ContentLength > most && x.req.Method != http.MethodHead && !b.passes() {
+		return x.tooLarge()
+	}
+	if b.gzipped {
+		resp.Header.Del("Content-Encoding")
+		resp.Header.Del("Content-Length")
+		resp.ContentLength, resp.Uncompressed = -1, true
+	}
+	resp.Body = b
 	return nil
 }
 
@@ -212,7 +253,7 @@ func (x *exchange) tooLarge() *Error {
 
 // failure turns what went wrong below into an Error.
 func (x *exchange) failure(err error) *Error {
-	f := explain(x.ctx, err)
+	f := explain(&x.ctx, err)
 	if f.Host == "" {
 		f.Host = x.target.name
 	}

@@ -20,6 +20,7 @@ var (
 type watch struct {
 	mu    sync.Mutex
 	first *exchange
+	free  []*leash
 	timer *time.Timer
 	due   time.Time // when the timer fires; zero when it does not
 }
@@ -28,12 +29,16 @@ type watch struct {
 type stage struct {
 	next, prev *exchange
 	watched    bool
+	over       bool // ended by the watch, or released
 	answered   bool
 	until      time.Time // of the current stage
 	cause      error     // what to say when it passes
 }
 
-// add watches x until its total budget ends.
+// mostFree is how many leashes are kept for the next exchanges.
+const mostFree = 64
+
+// add watches x until its total budget ends, and gives it a leash.
 func (w *watch) add(x *exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -43,6 +48,12 @@ func (w *watch) add(x *exchange) {
 	}
 	w.first = x
 	w.arm(x.until)
+	last := len(w.free) - 1
+	if last < 0 {
+		x.ctx.leash = newLeash()
+		return
+	}
+	x.ctx.leash, w.free = w.free[last], w.free[:last]
 }
 
 // written starts the wait for the header, unless the server has answered before it
@@ -75,11 +86,21 @@ func (w *watch) arm(until time.Time) {
 	w.timer.Reset(time.Until(until))
 }
 
-// remove forgets x.
-func (w *watch) remove(x *exchange) {
+// remove forgets x. Its leash is kept for another exchange if nothing hangs on it any
+// more, and pulled otherwise.
+func (w *watch) remove(x *exchange, free bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if x.stage.over {
+		return
+	}
+	x.stage.over = true
 	w.unlink(x)
+	if free && len(w.free) < mostFree {
+		w.free = append(w.free, x.ctx.leash)
+		return
+	}
+	x.ctx.leash.end(nil)
 }
 
 func (w *watch) unlink(x *exchange) {
@@ -110,7 +131,8 @@ func (w *watch) fire() {
 		next := x.stage.next
 		switch {
 		case !x.stage.until.After(now):
-			x.end(x.stage.cause)
+			x.stage.over = true
+			x.ctx.leash.end(x.stage.cause)
 			w.unlink(x)
 		case earliest.IsZero() || x.stage.until.Before(earliest):
 			earliest = x.stage.until
