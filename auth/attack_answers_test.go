@@ -47,6 +47,8 @@ func TestAnswersOverHTTP(t *testing.T) {
 	}
 	cases := map[string]answer{
 		"no token":             {"/whoami", "", 401, "", "", ""},
+		"a token in the query": {"/whoami?access_token=" + bearer, "", 401, "", "", ""},
+		"a token in both":      {"/whoami?access_token=" + bearer, "Bearer x", 401, "invalid_token", `, error="invalid_token"`, ""},
 		"another scheme":       {"/whoami", "Basic YTpi", 401, "", "", ""},
 		"not one token":        {"/whoami", "Bearer a b", 400, "invalid_request", `, error="invalid_request"`, ""},
 		"a bad token":          {"/whoami", "Bearer secret-of-mine", 401, "invalid_token", `, error="invalid_token"`, ""},

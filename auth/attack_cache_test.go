@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/elliptic"
 	"encoding/base64"
@@ -49,6 +50,11 @@ func TestLookAlikesOfARememberedToken(t *testing.T) {
 		"the twin of its signature":       {parts[0] + "." + parts[1] + "." + b64(twin), 200}, // the same token, verified anew
 		"another signature":               {parts[0] + "." + parts[1] + "." + other[2], 401},
 		"one bit of the signature":        {parts[0] + "." + parts[1] + "." + b64(flipped), 401},
+		"a signature of zeros":            {parts[0] + "." + parts[1] + "." + b64(make([]byte, 64)), 401},
+		"a signature of the order":        {parts[0] + "." + parts[1] + "." + b64(append(elliptic.P256().Params().N.Bytes(), elliptic.P256().Params().N.Bytes()...)), 401},
+		"s beyond the order":              {parts[0] + "." + parts[1] + "." + b64(append(raw(parts[2])[:32:32], bytes.Repeat([]byte{0xff}, 32)...)), 401},
+		"a signature in DER":              {parts[0] + "." + parts[1] + "." + b64(append([]byte{0x30, 0x44, 2, 32}, raw(parts[2])...)), 401},
+		"a signature with a zero before":  {parts[0] + "." + parts[1] + "." + b64(append([]byte{0}, raw(parts[2])...)), 401},
 		"no signature":                    {parts[0] + "." + parts[1] + ".", 401},
 		"another payload":                 {parts[0] + "." + other[1] + "." + parts[2], 401},
 		"another header":                  {b64([]byte(`{"alg":"none"}`)) + "." + parts[1] + "." + parts[2], 401},

@@ -75,6 +75,21 @@ func TestPublishedPrivateKeyIsUsedAndTold(t *testing.T) {
 	})
 }
 
+func TestPrivateKeyInTheConfigurationIsTold(t *testing.T) {
+	t.Parallel()
+	iss, events := newIssuer(t, "ES256"), &sink{}
+	cfg := configFor(iss)
+	cfg.Audit = events
+	cfg.Issuers[0].JWKS = []byte(strings.Replace(string(iss.JWKS()), `"kty"`, `"d":"AQAB","kty"`, 1))
+	v := newVerifier(t, cfg)
+	if got := events.take(); len(got) != 1 || got[0].Reason != "private_key" || got[0].Verdict != audit.Error {
+		t.Errorf("events %+v", got)
+	}
+	if got := verify(v, mint(t, iss, nil)); got != 200 {
+		t.Errorf("a token: %d", got)
+	}
+}
+
 func TestEventsNameTheSubjectOnlyWhenTheTokenWasGood(t *testing.T) {
 	t.Parallel()
 	iss, stranger, events := newIssuer(t, "ES256"), newIssuer(t, "ES256"), &sink{}

@@ -47,7 +47,7 @@ var (
 	errNotKeySet = errors.New("auth: the answer is not a key set")
 	errKey       = errors.New("auth: unusable key")
 
-	errPrivateKey = errors.New("auth: the issuer publishes a private key: whoever reads it can mint tokens")
+	errPrivateKey = errors.New("auth: the key set holds a private key: whoever reads it can mint tokens")
 )
 
 // parseKeys returns the usable keys of a key set (RFC 7517 section 5). A key that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -91,6 +92,11 @@ func (s *keySnapshot) candidates(out []*key, h *header, a *algorithm) []*key {
 		return out[:0]
 	}
 	return out
+}
+
+// private reports whether the document holds the private half of a key too.
+func (s *keySnapshot) private() bool {
+	return slices.ContainsFunc(s.keys, func(k *key) bool { return k.private })
 }
 
 // usable reports whether the keys may still be used at now.

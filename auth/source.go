@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,12 +166,12 @@ func (s *source) accept(a answer, staleAt time.Time) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(keys, func(k *key) bool { return k.private }) {
-		s.report(reasonPrivateKey, errPrivateKey, time.Now())
-	}
 	fresh, err := newSnapshot(keys)
 	if err != nil {
 		return err
+	}
+	if fresh.private() {
+		s.report(reasonPrivateKey, errPrivateKey, time.Now())
 	}
 	fresh.staleAt, fresh.generation = staleAt, 1
 	if old != nil {

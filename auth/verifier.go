@@ -84,8 +84,11 @@ func (v *Verifier) addIssuers(allowed []*algorithm, static []*source) {
 			audiences = slices.Clone(iss.Audiences)
 		}
 		keys := static[i]
-		if keys == nil {
+		switch {
+		case keys == nil:
 			keys = newSource(iss, &v.cfg.JWKS, allowed, v.recordKeys)
+		case keys.snapshot.Load().private():
+			v.recordKeys(reasonPrivateKey, errPrivateKey, time.Now())
 		}
 		v.issuers[iss.URL] = &issuer{url: iss.URL, namespace: iss.Namespace, audiences: audiences, keys: keys}
 		v.sources = append(v.sources, keys)
