@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/ginsec/ginsec/internal/jsonv2"
 )
 
 // candidate is a field before it is known whether its name is its own.
@@ -161,6 +163,9 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 			c.Optional = true
 		case "embed":
 			embeds = true
+			if !knowsEmbed {
+				b.fault(at.typ, sf.Name, errors.New("has the json option embed, which this toolchain's decoder does not know: embed the struct in Go's way"))
+			}
 			if Indirect(sf.Type).Kind() != reflect.Struct {
 				b.fault(at.typ, sf.Name, errors.New("embeds members of any name: give it a name of its own"))
 				return c, false, false
@@ -183,6 +188,18 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 	}
 	return c, false, true
 }
+
+// knowsEmbed is false where the decoder is an older one, which takes a field with
+// the option embed for a member: GOEXPERIMENT=jsonv2 on Go 1.26.
+var knowsEmbed = func() bool {
+	var probe struct {
+		In struct {
+			X int `json:"x"`
+		} `json:",embed"`
+	}
+	err := jsonv2.Unmarshal([]byte(`{"x":1}`), &probe)
+	return err == nil && probe.In.X == 1
+}()
 
 // Strict reads our own tag into f.
 func Strict(sf reflect.StructField, f *Field) error {
