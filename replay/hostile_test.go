@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -262,4 +263,36 @@ func TestWindowsThemselvesCountAsMemory(t *testing.T) {
 		}
 	}
 	t.Errorf("4000 windows in 1 MiB: %d bytes", replay.Bytes(full))
+}
+
+// Whatever expiries come, there are as many windows as fit into MaxLifetime.
+func TestHostileExpiriesMakeAFewWindowsOnly(t *testing.T) {
+	t.Parallel()
+	const seed1, seed2 = 1, 2
+	random := rand.New(rand.NewPCG(seed1, seed2)) //nolint:gosec // a test's numbers
+	shared := must(t)(replay.Redis(stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), replay.RedisConfig{Timeout: patient}))
+	for name, store := range map[string]replay.Store{"Local": must(t)(replay.Local(replay.LocalConfig{})), "Redis": shared} {
+		g := newGuard(t, replay.Config{Store: store})
+		accepted := 0
+		for range 5000 {
+			tok := token()
+			tok.NotAfter = time.Now().Add(time.Duration(random.Int64N(int64(1000*time.Hour))) - 100*time.Hour)
+			switch err := g.Consume(t.Context(), tok); {
+			case err == nil:
+				accepted++
+			case !errors.Is(err, replay.ErrLifetime):
+				t.Fatal(err)
+			}
+		}
+		for _, never := range []time.Time{{}, time.Unix(1<<62, 0), time.Unix(-1<<62, 0), time.Unix(1<<62, 999), time.Now().Add(1<<63 - 1)} {
+			tok := token()
+			tok.NotAfter = never
+			if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrLifetime) {
+				t.Errorf("%s, %v: %v", name, never, err)
+			}
+		}
+		if s := g.Stats(); s.Windows > 26 || s.Tokens != accepted || accepted < 50 {
+			t.Errorf("%s: %d accepted, %+v", name, accepted, s)
+		}
+	}
 }
