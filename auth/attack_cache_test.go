@@ -234,6 +234,8 @@ var cacheCases = map[string]func(t *testing.T){
 		a.bearer(t, token).expect(t, 200)
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer stop()
 		for range 4 { // somebody keeps the entry warm all the time
 			wg.Go(func() {
 				for ctx.Err() == nil {

@@ -63,7 +63,10 @@ func TestKeysThatGrowOld(t *testing.T) {
 				w.Header().Set("ETag", `"v1"`)
 				_, _ = w.Write(iss.JWKS())
 			})
-			a, _ := liveOf(t, iss, func(cfg *auth.Config) { short(cfg); cfg.JWKS.MaxStale = 10 * time.Second })
+			a, _ := liveOf(t, iss, func(cfg *auth.Config) {
+				short(cfg)
+				cfg.JWKS.MaxStale, cfg.JWKS.Timeout = 10*time.Second, 5*time.Second
+			})
 			token := mint(t, iss, nil)
 			a.while(t, token, 200, func() bool { return renewed.Load() < 3 })
 			a.bearer(t, mint(t, iss, map[string]any{"n": 1})).expect(t, 200)
