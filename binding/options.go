@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -155,36 +156,18 @@ func (o *Options) fault() error {
 // with returns s with what o sets.
 func (s *settings) with(o Options) *settings {
 	m := s.Options
-	for _, f := range []struct {
-		to   *int
-		from int
-	}{
-		{&m.MaxDepth, o.MaxDepth},
-		{&m.MaxValues, o.MaxValues},
-		{&m.MaxIssues, o.MaxIssues},
-		{&m.MaxNumberLen, o.MaxNumberLen},
-		{&m.MaxStringLen, o.MaxStringLen},
-		{&m.MaxParams, o.MaxParams},
-		{&m.MaxParts, o.MaxParts},
-		{&m.ValidationStatus, o.ValidationStatus},
-	} {
-		if f.from != 0 {
-			*f.to = f.from
-		}
-	}
-	for _, f := range []struct {
-		to   *int64
-		from int64
-	}{
-		{&m.MaxBytes, o.MaxBytes},
-		{&m.MaxFileBytes, o.MaxFileBytes},
-		{&m.MaxUploadBytes, o.MaxUploadBytes},
-		{(*int64)(&m.ReadTimeout), int64(o.ReadTimeout)},
-	} {
-		if f.from != 0 {
-			*f.to = f.from
-		}
-	}
+	m.MaxDepth = cmp.Or(o.MaxDepth, m.MaxDepth)
+	m.MaxValues = cmp.Or(o.MaxValues, m.MaxValues)
+	m.MaxIssues = cmp.Or(o.MaxIssues, m.MaxIssues)
+	m.MaxNumberLen = cmp.Or(o.MaxNumberLen, m.MaxNumberLen)
+	m.MaxStringLen = cmp.Or(o.MaxStringLen, m.MaxStringLen)
+	m.MaxParams = cmp.Or(o.MaxParams, m.MaxParams)
+	m.MaxParts = cmp.Or(o.MaxParts, m.MaxParts)
+	m.ValidationStatus = cmp.Or(o.ValidationStatus, m.ValidationStatus)
+	m.MaxBytes = cmp.Or(o.MaxBytes, m.MaxBytes)
+	m.MaxFileBytes = cmp.Or(o.MaxFileBytes, m.MaxFileBytes)
+	m.MaxUploadBytes = cmp.Or(o.MaxUploadBytes, m.MaxUploadBytes)
+	m.ReadTimeout = cmp.Or(o.ReadTimeout, m.ReadTimeout)
 	m.AllowUnknown = m.AllowUnknown || o.AllowUnknown
 	m.AllowNull = m.AllowNull || o.AllowNull
 	m.RequireAll = m.RequireAll || o.RequireAll
@@ -196,9 +179,7 @@ func (s *settings) with(o Options) *settings {
 	if o.Validator != nil {
 		m.Validator = o.Validator
 	}
-	if o.TypeBase != "" {
-		m.TypeBase = o.TypeBase
-	}
+	m.TypeBase = cmp.Or(o.TypeBase, m.TypeBase)
 	if o.Detail != nil {
 		m.Detail = o.Detail
 	}
