@@ -68,6 +68,32 @@ func TestLocalMissesNoReplayOverManyRotations(t *testing.T) {
 	})
 }
 
+// A window goes in its time, whether it was made before or after those that stay.
+func TestAWindowGoesInItsTimeWhateverOthersThereAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, hours := range [][]time.Duration{{1, 3, 24}, {24, 3, 1}, {3, 24, 1}, {3, 1, 24}} {
+			store := must(t)(replay.Local(replay.LocalConfig{}))
+			g := newGuard(t, replay.Config{Store: store})
+			begin := time.Now()
+			for _, h := range hours {
+				accepts(t, store, storetest.ID(), begin.Add(h*time.Hour))
+			}
+			for _, tc := range []struct {
+				after time.Duration
+				left  int
+			}{{time.Hour / 2, 3}, {2*time.Hour + 2*time.Minute, 2}, {4*time.Hour + 2*time.Minute, 1}, {25*time.Hour + 2*time.Minute, 0}} {
+				time.Sleep(time.Until(begin.Add(tc.after)))
+				synctest.Wait()
+				if n := g.Stats().Windows; n != tc.left {
+					t.Errorf("made in the order %d: %d windows after %v, want %d", hours, n, tc.after, tc.left)
+				}
+			}
+			_ = g.Close()
+		}
+	})
+}
+
 // The classic mistake keeps ids by the hour of their use.
 func TestTheEdgeOfTheHourIsNoWayIn(t *testing.T) {
 	t.Parallel()
