@@ -22,6 +22,9 @@ import (
 	"github.com/ginsec/ginsec/replay"
 )
 
+// lost is the answer that never comes: the connection breaks instead.
+const lost = ""
+
 // stub speaks enough of the Redis protocol to record what a store sends.
 type stub struct {
 	addr   string
@@ -63,7 +66,8 @@ func (s *stub) serve(conn net.Conn, number int) {
 		if err != nil {
 			return
 		}
-		if _, err := io.WriteString(conn, s.reply(args, number)); err != nil {
+		reply := s.reply(args, number)
+		if _, err := io.WriteString(conn, reply); err != nil || reply == lost {
 			return
 		}
 	}
@@ -284,6 +288,18 @@ func TestAFailedUseIsNotRepeated(t *testing.T) {
 	}
 	if got := s.seen(); len(got) > 1 {
 		t.Errorf("commands: %q", got)
+	}
+	for _, answer := range []string{lost, "-ERR nope\r\n", "-LOADING wait\r\n", "?"} {
+		s := newStub(t, func([]string) string { return answer })
+		for _, replicas := range []int{0, 1} {
+			store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient, MinReplicas: replicas}))
+			if fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour)); fresh || !errors.Is(err, replay.ErrUnavailable) {
+				t.Errorf("%q: %v, %v", answer, fresh, err)
+			}
+			if got := s.seen(); len(got) != 1+replicas {
+				t.Errorf("%q, %d replicas: commands %q", answer, replicas, got)
+			}
+		}
 	}
 }
 
