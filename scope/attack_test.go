@@ -71,7 +71,7 @@ func attacks() map[string][]attack {
 		"deletes": deleteAttacks(), "finishers": finisherAttacks(), "sessions": sessionAttacks(), "raw": rawAttacks(),
 		"generics": genericAttacks(), "shapes": shapeAttacks(), "collation": collationAttacks(),
 		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
-		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(),
+		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(),
 	}
 }
 
@@ -85,7 +85,7 @@ func TestNoStatementReachesAnotherRow(t *testing.T) {
 		t.Errorf("the suite has only %d attacks", total)
 	}
 	t.Logf("%d attacks", total)
-	for _, kind := range append(kinds, "mariadb with upserts") {
+	for _, kind := range append(kinds, "mariadb with upserts", "mariadb with found rows") {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, kind)

@@ -77,7 +77,20 @@ func (g *guard) refusedRow(db *gorm.DB) {
 	}
 	if _, ok := db.Statement.Dest.(*sql.Row); !ok {
 		ctx := ended{Context: db.Statement.Context, err: db.Error}
-		db.Statement.Dest = db.Statement.ConnPool.QueryRowContext(ctx, poison)
+		db.Statement.Dest = unprepared(db.Statement.ConnPool).QueryRowContext(ctx, poison)
+	}
+}
+
+// unprepared returns what is below gorm's prepared statements: those have a Row for
+// a failure that panics in Scan.
+func unprepared(pool gorm.ConnPool) gorm.ConnPool {
+	switch p := pool.(type) {
+	case *gorm.PreparedStmtDB:
+		return p.ConnPool
+	case *gorm.PreparedStmtTX:
+		return p.Tx
+	default:
+		return pool
 	}
 }
 

@@ -24,6 +24,10 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if err := s.standingConflict(stmt, oc); err != nil {
 		return err
 	}
+	if stmt.Name() == "mysql" {
+		// MariaDB returns the row that was met, whosever it is.
+		delete(stmt.Clauses, "RETURNING")
+	}
 	if s.upsert = !oc.DoNothing; !s.upsert {
 		return nil
 	}

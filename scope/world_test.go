@@ -157,6 +157,8 @@ func open(tb testing.TB, kind string, cfg *gorm.Config) *gorm.DB {
 		d = postgres.Open(testserver.Postgres(tb))
 	case "mariadb", "mariadb with upserts":
 		d = mysql.Open(testserver.MariaDB(tb))
+	case "mariadb with found rows":
+		d = mysql.Open(testserver.MariaDB(tb) + "&clientFoundRows=true")
 	}
 	db, err := gorm.Open(d, cfg)
 	if err != nil {
@@ -191,7 +193,7 @@ func newWorld(tb testing.TB, kind string) *world {
 	db.ConnPool = root.ConnPool
 	db.Statement.ConnPool = root.ConnPool
 	cfg := guardConfig()
-	cfg.MySQLUpsert = kind == "mariadb with upserts"
+	cfg.MySQLUpsert = kind == "mariadb with upserts" || kind == "mariadb with found rows"
 	if err := db.Use(scope.Guard(cfg)); err != nil {
 		tb.Fatal(err)
 	}
