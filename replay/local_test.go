@@ -193,22 +193,30 @@ func TestLocalHoldsItsRateAndItsMemoryFarBeyondItsCapacity(t *testing.T) {
 	}
 }
 
-// With a rate high enough to be measured, the chain stays below it.
+// With rates high enough to be measured, the chain stays below them, and misses no
+// replay.
 func TestAGrowingChainKeepsTheRateAskedFor(t *testing.T) {
 	t.Parallel()
-	const rate, n = 0.001, 300_000
-	store := must(t)(replay.Local(replay.LocalConfig{FalsePositiveRate: rate}))
-	until := time.Now().Add(time.Hour)
-	var ids sequence
-	refused := 0
-	for range n {
-		if !accepts(t, store, ids.next(), until) {
-			refused++
+	const n = 300_000
+	for _, rate := range []float64{0.01, 0.001} {
+		store := must(t)(replay.Local(replay.LocalConfig{FalsePositiveRate: rate}))
+		until := time.Now().Add(time.Hour)
+		var ids, again sequence
+		refused := 0
+		for range n {
+			if !accepts(t, store, ids.next(), until) {
+				refused++
+			}
 		}
-	}
-	t.Logf("measured rate %.1e", float64(refused)/n)
-	if float64(refused) > 1.1*rate*n {
-		t.Errorf("%d of %d refused by mistake", refused, n)
+		t.Logf("rate %g: measured %.1e", rate, float64(refused)/n)
+		if float64(refused) > 1.1*rate*n {
+			t.Errorf("rate %g: %d of %d refused by mistake", rate, refused, n)
+		}
+		for range n {
+			if accepts(t, store, again.next(), until) {
+				t.Fatalf("rate %g: a replay was missed", rate)
+			}
+		}
 	}
 }
 
