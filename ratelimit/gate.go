@@ -109,10 +109,14 @@ func (g *gate) proceed(c *gin.Context, v *visit, own int, outermost bool) {
 	if !outermost && !g.after {
 		return
 	}
-	if !g.after {
-		c.Next()
+	if g.after {
+		g.proceedAndSettle(c, v, own)
 		return
 	}
+	c.Next()
+}
+
+func (g *gate) proceedAndSettle(c *gin.Context, v *visit, own int) {
 	to, returned := len(v.charged), false
 	defer func() {
 		if to <= len(v.charged) { // else a later step refused and gave all back
