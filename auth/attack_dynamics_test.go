@@ -245,6 +245,16 @@ var keySetCases = map[string]func(t *testing.T){
 			t.Errorf("%d fetches", n)
 		}
 	},
+	"a known key under an algorithm that is not its own causes no fetch": func(t *testing.T) {
+		t.Helper()
+		a, _ := newLive(t, nil)
+		for _, alg := range []string{"RS256", "PS256", "EdDSA", "Ed25519"} {
+			a.bearer(t, mintWith(t, a.iss, nil, authtest.Token{Header: map[string]any{"alg": alg}})).expect(t, 401)
+		}
+		if n := a.iss.Counts().JWKS; n != 1 {
+			t.Errorf("%d fetches", n)
+		}
+	},
 	"bad tokens with unknown keys cause no fetch": func(t *testing.T) {
 		t.Helper()
 		a, _ := newLive(t, nil)
