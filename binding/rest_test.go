@@ -119,3 +119,13 @@ func TestATargetThatIsNoPointerIsAMistake(t *testing.T) {
 		}
 	}
 }
+
+// The values of a map cannot be pointed to, and a zero one is judged like any other.
+func TestZeroStructsInAMapAreJudged(t *testing.T) {
+	t.Parallel()
+	answers(t, bindAs[map[string]ruled](), map[string]string{
+		`{"a":{"n":1},"b":{"n":0}}`: "400, rule.min #/b/n",
+		`{"a":{}}`:                  "400, rule.min #/a/n",
+	})
+	answers(t, bindAs[[]ruled](), map[string]string{`[{"n":1},{}]`: "400, rule.min #/1/n"})
+}
