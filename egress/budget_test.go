@@ -3,6 +3,7 @@ package egress_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -122,6 +123,11 @@ func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 	t.Parallel()
 	compressed := bomb(64 << 20)
 	const total, header = 2 * time.Second, 700 * time.Millisecond
+	// Only the budget that is to run out is short: a busy machine may be slow in between.
+	budgets := map[string]egress.Policy{
+		"header_timeout": {Timeout: 2 * time.Minute, HeaderTimeout: header},
+		"total_timeout":  {Timeout: total, HeaderTimeout: time.Minute},
+	}
 	for _, tc := range []struct {
 		name string
 		talk func(net.Conn, <-chan struct{})
@@ -188,7 +194,10 @@ func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			server := serveRaw(t, tc.talk)
-			client := newClient(t, egress.Policy{Resolver: everywhere{}, Timeout: total, HeaderTimeout: header, MaxBody: 1 << 20, MaxRedirects: 50})
+			policy := budgets[tc.rule]
+			policy.Resolver, policy.MaxBody, policy.MaxRedirects = everywhere{}, 1<<20, 50
+			policy.Timeout, policy.HeaderTimeout = cmp.Or(policy.Timeout, 2*time.Minute), cmp.Or(policy.HeaderTimeout, time.Minute)
+			client := newClient(t, patient(policy))
 			egress.SetDialer(client, (&world{server: server.address}).dial)
 			labelled(t, client, func() {
 				start := time.Now()
@@ -198,7 +207,7 @@ func TestEveryHostileAnswerEndsWithinItsBudget(t *testing.T) {
 				if tc.want != nil && !errors.Is(err, tc.want) || e.Rule != tc.rule {
 					t.Errorf("%v: %s", err, e.Detail())
 				}
-				if slack := 5 * time.Second; elapsed > tc.most+slack { // a busy machine is no fault
+				if slack := 20 * time.Second; elapsed > tc.most+slack { // a busy machine is no fault
 					t.Errorf("took %v, budget %v", elapsed, tc.most)
 				}
 			})
@@ -261,7 +270,7 @@ func TestConnectionsToABlackHoleEnd(t *testing.T) {
 func TestASilentTLSServerEnds(t *testing.T) {
 	t.Parallel()
 	server := sink(t)
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLSTimeout: 50 * time.Millisecond})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLSTimeout: 50 * time.Millisecond}))
 	egress.SetDialer(client, (&world{server: server}).dial)
 	labelled(t, client, func() {
 		_, err := get(t, client, "https://host.example/")

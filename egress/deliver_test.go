@@ -136,7 +136,7 @@ func TestADeliveryIsNeverATunnel(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
 	})
 	for _, report := range []bool{false, true} {
-		client := newClient(t, egress.Policy{Resolver: everywhere{}, ReportOnly: report})
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, ReportOnly: report}))
 		egress.SetDialer(client, (&world{server: server.address}).dial)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		receipt, err := client.Deliver(ctx, egress.Delivery{

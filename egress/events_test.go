@@ -108,7 +108,7 @@ func TestWhatAServerSaysIsInNoEvent(t *testing.T) {
 			_ = conn.(*net.TCPConn).CloseWrite()
 		})
 		sink := &events{}
-		client := newClient(t, egress.Policy{Resolver: everywhere{}, Audit: sink})
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, Audit: sink}))
 		egress.SetDialer(client, (&world{server: server.address}).dial)
 		_, err := get(t, client, "http://host.example/")
 		if e := failure(t, err); e.Rule != "protocol" || strings.Contains(e.Detail()+e.Err.Error(), "hunter2") || errors.Unwrap(e.Err) == nil {

@@ -58,7 +58,7 @@ func TestBytesThatExpandToNothingAreBounded(t *testing.T) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
 				_ = talk(c)
 			})
-			client := newClient(t, egress.Policy{Resolver: everywhere{}, Timeout: time.Minute, MaxBody: 1 << 20})
+			client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, Timeout: time.Minute, MaxBody: 1 << 20}))
 			egress.SetDialer(client, (&world{server: server.address}).dial)
 			labelled(t, client, func() {
 				if text, err := get(t, client, "http://host.example/"); text != "" || !errors.Is(err, egress.ErrTooLarge) || failure(t, err).Rule != "body" {
@@ -149,7 +149,7 @@ func TestGzipIsAskedForAndUndoneAsNetHTTPDoesIt(t *testing.T) {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	guarded := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}})
+	guarded := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}}))
 	egress.SetDialer(guarded, (&world{server: server.Listener.Addr().String()}).dial)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true, DialContext: (&world{server: server.Listener.Addr().String()}).anywhere}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -213,9 +213,9 @@ func TestManyCompressedAnswersAtOnceDoNotMix(t *testing.T) {
 		_, _ = io.WriteString(w, zipped(strings.Repeat(r.URL.RawQuery, 2000)))
 	}))
 	var wg sync.WaitGroup
-	for i := range 16 {
+	for i := range 8 {
 		wg.Go(func() {
-			for j := range 20 {
+			for j := range 10 {
 				key := strconv.Itoa(100*i + j)
 				req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.example/?"+key, http.NoBody)
 				resp, err := client.HTTP().Do(req)

@@ -1,6 +1,7 @@
 package egress_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ginsec/ginsec/audit"
 	"github.com/ginsec/ginsec/egress"
@@ -75,10 +77,18 @@ func worldOf(t *testing.T, p egress.Policy, h http.Handler) (*egress.Client, *wo
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	c := newClient(t, p)
+	c := newClient(t, patient(p))
 	w := &world{server: server.Listener.Addr().String()}
 	egress.SetDialer(c, w.dial)
 	return c, w
+}
+
+// patient gives real servers on a busy machine their time, where a test sets none.
+func patient(p egress.Policy) egress.Policy {
+	for _, budget := range []*time.Duration{&p.Timeout, &p.HeaderTimeout, &p.DialTimeout, &p.TLSTimeout, &p.DNSTimeout} {
+		*budget = cmp.Or(*budget, 2*time.Minute)
+	}
+	return p
 }
 
 // events is a sink that keeps what it gets.

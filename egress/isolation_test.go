@@ -25,7 +25,7 @@ func TestTLSSettingsAreFrozenByNew(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	settings := &tls.Config{RootCAs: x509.NewCertPool()}
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: settings})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: settings}))
 	egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
 	settings.InsecureSkipVerify = true
 	if _, err := get(t, client, "https://example.com/"); failure(t, err).Kind != "tls" {
@@ -124,7 +124,7 @@ func TestCloseEndsIdleConnections(t *testing.T) {
 	server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
 	})
-	client := newClient(t, egress.Policy{Resolver: everywhere{}})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}}))
 	egress.SetDialer(client, (&world{server: server.address}).dial)
 	if text, err := get(t, client, "http://name.example/"); text != "x" || err != nil {
 		t.Fatalf("%q, %v", text, err)

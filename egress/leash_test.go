@@ -34,7 +34,7 @@ func bothWorlds(t *testing.T, p func() egress.Policy, h http.Handler) map[string
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	policy.TLS = &tls.Config{RootCAs: roots}
-	two := newClient(t, policy)
+	two := newClient(t, patient(policy))
 	egress.SetDialer(two, (&world{server: server.Listener.Addr().String()}).dial)
 	return map[string]*egress.Client{"http://example.com": one, "https://example.com": two}
 }
@@ -161,7 +161,7 @@ func TestAnUploadEndsWithItsAnswer(t *testing.T) {
 	}()
 	roots := x509.NewCertPool()
 	roots.AddCert(pair.Certificate())
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}}))
 	egress.SetDialer(client, (&world{server: l.Addr().String()}).dial)
 	upload := &endless{closed: make(chan struct{})}
 	defer func() { _ = upload.Close() }()
@@ -258,4 +258,21 @@ func TestTheCallersDeadlineAndReasonAreKept(t *testing.T) {
 		}
 		cancel()
 	}
+}
+
+// A program that forgets an answer's body leaves nothing on a context that outlives it.
+func TestAForgottenAnswerLetsGoOfItsContext(t *testing.T) {
+	t.Parallel()
+	client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}, Timeout: 2 * time.Second}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	ctx := &parent{Context: t.Context(), done: make(chan struct{})}
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.example/", http.NoBody)
+	resp, err := client.HTTP().Do(req)
+	if err != nil {
+		t.Fatal(failure(t, err).Detail())
+	}
+	eventually(t, func() bool { return ctx.children.Load() == 0 }, "something hangs on the context")
+	_ = resp.Body.Close()
 }

@@ -287,3 +287,17 @@ func TestErrorsLookAllAlike(t *testing.T) {
 		t.Errorf("the texts tell targets apart: %q", texts)
 	}
 }
+
+// A resolver may write IPv4 addresses the long way.
+func TestAPairIsKnownInItsMappedForm(t *testing.T) {
+	t.Parallel()
+	client, w := worldOf(t, egress.Policy{AllowAddrPorts: addrPorts("10.0.0.7:8443"), Resolver: zone("pair.example. ::ffff:10.0.0.7")}, says("x"))
+	conn, err := client.DialContext(t.Context(), "tcp", "pair.example:8443")
+	if err != nil {
+		t.Fatal(failure(t, err).Detail())
+	}
+	_ = conn.Close()
+	if dials := w.dials(); len(dials) != 1 || dials[0] != "10.0.0.7:8443" {
+		t.Errorf("dialled %v", dials)
+	}
+}

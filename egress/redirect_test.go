@@ -257,6 +257,8 @@ func TestRequestsThatAreRefusedBeforeSending(t *testing.T) {
 		{"a Host header with another port", "host_header", func(r *http.Request) { r.Host = "a.example:8080" }},
 		{"CONNECT", "method", func(r *http.Request) { r.Method = "CONNECT" }},
 		{"TRACE", "method", func(r *http.Request) { r.Method = "TRACE" }},
+		{"trace in small letters", "method", func(r *http.Request) { r.Method = "trace" }},
+		{"Connect", "method", func(r *http.Request) { r.Method = "Connect" }},
 		{"no URL", "syntax", func(r *http.Request) { r.URL = nil }},
 		{"an opaque URL", "syntax", func(r *http.Request) { r.URL.Opaque = "//127.0.0.1/" }},
 		{"no host", "syntax", func(r *http.Request) { r.URL.Host = "" }},

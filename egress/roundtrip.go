@@ -108,7 +108,7 @@ func (r *rules) allowsMethod(m string) bool {
 	if r.methods != nil {
 		return r.methods[m] || m == "" && r.methods[http.MethodGet]
 	}
-	return m != http.MethodConnect && m != http.MethodTrace
+	return !strings.EqualFold(m, http.MethodConnect) && !strings.EqualFold(m, http.MethodTrace)
 }
 
 // sameAuthority reports whether a Host header names the URL's own host.
@@ -133,10 +133,10 @@ func (x *exchange) send(u *url.URL, authority string) (*http.Response, *Error) {
 		return nil, failure
 	}
 	x.ctx = leashed{Context: parent}
-	x.c.watch.add(x)
 	if parent.Done() != nil {
-		x.stop = context.AfterFunc(parent, x.left)
+		x.stop = context.AfterFunc(parent, func() { x.c.watch.left(x) })
 	}
+	x.c.watch.add(x)
 	x.trace.WroteRequest = x.wrote
 	out := x.req.WithContext(httptrace.WithClientTrace(&x.ctx, &x.trace))
 	out.URL, out.Host, out.Response = u, authority, nil
@@ -179,13 +179,13 @@ func (x *exchange) wrote(httptrace.WroteRequestInfo) {
 	x.c.watch.written(x, time.Now().Add(x.c.rules.HeaderTimeout))
 }
 
-// left ends the exchange for a caller that does not wait for it any more.
-func (x *exchange) left() { x.ctx.leash.end(context.Cause(x.ctx.Context)) }
+// leave stops waiting for the caller to go, and reports that he has not gone.
+func (x *exchange) leave() bool { return x.stop == nil || x.stop() }
 
 // release gives back what the exchange holds, once. whole says that the answer came to
 // its end; what did not is ended with its leash.
 func (x *exchange) release(whole bool) {
-	stopped := x.stop == nil || x.stop()
+	stopped := x.leave()
 	x.c.watch.remove(x, whole && stopped && (x.req.Body == nil || x.req.Body == http.NoBody))
 }
 

@@ -44,7 +44,7 @@ func TestAPanicInATLSFunctionIsARefusal(t *testing.T) {
 		cfg := &tls.Config{RootCAs: x509.NewCertPool()}
 		cfg.RootCAs.AddCert(server.Certificate())
 		tc.set(cfg)
-		client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: cfg})
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: cfg}))
 		egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
 		text, err := get(t, client, "https://example.com/")
 		rule := ""

@@ -32,7 +32,7 @@ func tlsWorld(t *testing.T, h http.Handler) *egress.Client {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}}))
 	egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
 	return client
 }
@@ -90,16 +90,26 @@ func TestBudgetsHoldForHTTP2(t *testing.T) {
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, Timeout: 2 * time.Second, HeaderTimeout: 700 * time.Millisecond, MaxBody: 1 << 20})
-	egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
-	for path, want := range map[string]string{"/silent": "header_timeout", "/slow": "total_timeout", "/endless": "body", "/header": "header", "/flood": "protocol", "/": ""} {
+	for path, tc := range map[string]struct {
+		want          string
+		total, header time.Duration // only what is to run out is short
+	}{
+		"/silent":  {"header_timeout", time.Minute, 300 * time.Millisecond},
+		"/slow":    {"total_timeout", time.Second, time.Minute},
+		"/endless": {"body", time.Minute, time.Minute},
+		"/header":  {"header", time.Minute, time.Minute},
+		"/flood":   {"protocol", time.Minute, time.Minute},
+		"/":        {"", time.Minute, time.Minute},
+	} {
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, Timeout: tc.total, HeaderTimeout: tc.header, MaxBody: 1 << 20}))
+		egress.SetDialer(client, (&world{server: server.Listener.Addr().String()}).dial)
 		_, err := get(t, client, "https://example.com"+path)
 		rule := ""
 		if err != nil {
 			rule = failure(t, err).Rule
 		}
-		if rule != want {
-			t.Errorf("%s: %s, want %q", path, failure(t, err).Detail(), want)
+		if rule != tc.want {
+			t.Errorf("%s: %s, want %q", path, failure(t, err).Detail(), tc.want)
 		}
 	}
 }
@@ -115,7 +125,7 @@ func TestARedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 		t.Cleanup(plain.Close)
 		roots := x509.NewCertPool()
 		roots.AddCert(secure.Certificate())
-		client := newClient(t, egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, InsecureAllowDowngrade: insecure})
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, TLS: &tls.Config{RootCAs: roots}, InsecureAllowDowngrade: insecure}))
 		egress.SetDialer(client, byPort{443: secure.Listener.Addr().String(), 80: plain.Listener.Addr().String()}.dial)
 		text, err := get(t, client, "https://example.com/")
 		if insecure && (err != nil || text != "plain") || !insecure && (!errors.Is(err, egress.ErrRedirect) || failure(t, err).Rule != "downgrade") {
@@ -292,7 +302,7 @@ func TestAnUpgradeThatWasAskedForIsATunnel(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
 		_, _ = io.WriteString(conn, strings.Repeat("x", 100))
 	})
-	client := newClient(t, egress.Policy{Resolver: everywhere{}, MaxBody: 10})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}, MaxBody: 10}))
 	egress.SetDialer(client, (&world{server: server.address}).dial)
 	labelled(t, client, func() {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://name.example/", http.NoBody)
@@ -340,7 +350,7 @@ func TestAnExchangeThatEndedHoldsNothingOfItsContext(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "220 smtp.example\r\n",
 	} {
 		server := serveRaw(t, func(conn net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(conn, answer) })
-		client := newClient(t, egress.Policy{Resolver: everywhere{}})
+		client := newClient(t, patient(egress.Policy{Resolver: everywhere{}}))
 		egress.SetDialer(client, (&world{server: server.address}).dial)
 		ctx := &parent{Context: t.Context(), done: make(chan struct{})}
 		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://name.example/", http.NoBody)
@@ -363,7 +373,7 @@ func TestAnUpgradeIsNotHandedOnByARedirect(t *testing.T) {
 	})
 	first := httptest.NewServer(http.RedirectHandler("http://other.example:443/", http.StatusFound))
 	t.Cleanup(first.Close)
-	client := newClient(t, egress.Policy{Resolver: everywhere{}})
+	client := newClient(t, patient(egress.Policy{Resolver: everywhere{}}))
 	egress.SetDialer(client, byPort{80: first.Listener.Addr().String(), 443: server.address}.dial)
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://name.example/", http.NoBody)
 	req.Header.Set("Upgrade", "echo")

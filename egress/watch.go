@@ -30,6 +30,7 @@ type stage struct {
 	next, prev *exchange
 	watched    bool
 	over       bool // ended by the watch, or released
+	deserted   bool // its caller has left
 	answered   bool
 	until      time.Time // of the current stage
 	cause      error     // what to say when it passes
@@ -42,18 +43,29 @@ const mostFree = 64
 func (w *watch) add(x *exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	x.stage = stage{next: w.first, watched: true, until: x.until, cause: errTotal}
+	x.stage.next, x.stage.watched, x.stage.until, x.stage.cause = w.first, true, x.until, errTotal
 	if w.first != nil {
 		w.first.stage.prev = x
 	}
 	w.first = x
 	w.arm(x.until)
-	last := len(w.free) - 1
-	if last < 0 {
+	if last := len(w.free) - 1; last < 0 {
 		x.ctx.leash = newLeash()
-		return
+	} else {
+		x.ctx.leash, w.free = w.free[last], w.free[:last]
 	}
-	x.ctx.leash, w.free = w.free[last], w.free[:last]
+	if x.stage.deserted {
+		x.ctx.leash.end(context.Cause(x.ctx.Context))
+	}
+}
+
+// left ends x, whose caller does not wait for it any more.
+func (w *watch) left(x *exchange) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if x.stage.deserted = true; x.ctx.leash != nil && !x.stage.over {
+		x.ctx.leash.end(context.Cause(x.ctx.Context))
+	}
 }
 
 // written starts the wait for the header, unless the server has answered before it
@@ -132,6 +144,7 @@ func (w *watch) fire() {
 		switch {
 		case !x.stage.until.After(now):
 			x.stage.over = true
+			x.leave() // nobody may ever close the answer
 			x.ctx.leash.end(x.stage.cause)
 			w.unlink(x)
 		case earliest.IsZero() || x.stage.until.Before(earliest):
