@@ -114,7 +114,7 @@ func (c *checker) key(e *edge) {
 			}
 		}
 	}
-	if c.pol.tenant != nil && e.to.tenant != nil && !e.has(c.pol.tenant.name) {
+	if e.kind == nil && c.pol.tenant != nil && e.to.tenant != nil && !e.has(c.pol.tenant.name) {
 		c.fault("the foreign key to %s lacks %s: past this package a row could point into another tenant", e.to.table, c.pol.tenant.name)
 	}
 }

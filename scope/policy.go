@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"strings"
 
 	"gorm.io/gorm/schema"
@@ -33,6 +34,10 @@ type edge struct {
 	child  []*schema.Field
 	parent []string // columns of to
 	to     *policy
+	// kind is the other column of a polymorphic key: only where it holds value is
+	// the key one to this table.
+	kind  *schema.Field
+	value string
 }
 
 // protected reports whether rows have an owner at all.
@@ -115,20 +120,49 @@ func fieldNamed(s *schema.Schema, name string) *schema.Field {
 }
 
 // edgeOf turns a belongs-to, or the other side of a has-one or has-many, into an
-// edge. A polymorphic relation is none: its target table is in the data.
+// edge.
 func edgeOf(rel *schema.Relationship, to *policy) *edge {
-	if rel.Polymorphic != nil || len(rel.References) == 0 {
-		return nil
-	}
 	e := &edge{name: rel.Name, to: to}
 	for _, ref := range rel.References {
-		if ref.PrimaryKey == nil || ref.ForeignKey == nil || ref.PrimaryValue != "" {
+		switch {
+		case ref.ForeignKey == nil:
+			return nil
+		case ref.PrimaryValue != "":
+			e.kind, e.value = ref.ForeignKey, ref.PrimaryValue
+			continue
+		case ref.PrimaryKey == nil:
 			return nil
 		}
 		e.child = append(e.child, ref.ForeignKey)
 		e.parent = append(e.parent, ref.PrimaryKey.DBName)
 	}
+	if len(e.child) == 0 {
+		return nil
+	}
 	return e
+}
+
+// columns are those that make the key together.
+func (e *edge) columns() []*schema.Field {
+	if e.kind == nil {
+		return e.child
+	}
+	return append(slices.Clone(e.child), e.kind)
+}
+
+// means reports whether a polymorphic key with this kind may be one to the edge's
+// table. Collations fold letters and accents, and ignore blanks at the end and
+// control characters.
+func (e *edge) means(kind any) (bool, error) {
+	if e.kind == nil {
+		return true, nil
+	}
+	text, ok := canonical(kind)
+	if !ok {
+		return false, refuse(ErrUnsupported, "a polymorphic key's kind that is an SQL expression")
+	}
+	odd := strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+	return odd || strings.EqualFold(strings.TrimRight(text, " "), e.value), nil
 }
 
 func (e *edge) has(column string) bool {
@@ -141,7 +175,7 @@ func (e *edge) has(column string) bool {
 }
 
 func (e *edge) equal(o *edge) bool {
-	if e.to != o.to || len(e.child) != len(o.child) {
+	if e.to != o.to || len(e.child) != len(o.child) || e.value != o.value || e.kind != nil && (o.kind == nil || e.kind.DBName != o.kind.DBName) {
 		return false
 	}
 	for i := range e.child {

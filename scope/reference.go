@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 )
 
 // insertKeys lets foreign keys of new rows only point to rows the caller may see,
@@ -37,13 +38,9 @@ func (p *policy) owning() []*edge {
 func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge, owns bool) error {
 	at := make([]int, len(e.child))
 	for i, f := range e.child {
-		at[i] = -1
-		for j, c := range values.Columns {
-			if sameColumn(c.Name, f.DBName) {
-				at[i] = j
-			}
-		}
+		at[i] = indexOf(values, f)
 	}
+	kindAt := indexOf(values, e.kind)
 	var keys [][]any
 	for _, row := range values.Values {
 		key := make([]any, len(at))
@@ -62,10 +59,31 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 		case missing && owns:
 			return refuse(ErrMismatch, "a row without the parent that owns it")
 		case !missing:
-			keys = append(keys, key)
+			var kind any
+			if kindAt >= 0 && kindAt < len(row) {
+				kind = row[kindAt]
+			}
+			means, err := e.means(kind)
+			if err != nil {
+				return err
+			}
+			if means {
+				keys = append(keys, key)
+			}
 		}
 	}
 	return s.visible(stmt, e, keys, owns)
+}
+
+// indexOf finds the column of a field among the inserted ones.
+func indexOf(values clause.Values, f *schema.Field) int {
+	at := -1
+	for i, c := range values.Columns {
+		if f != nil && sameColumn(c.Name, f.DBName) {
+			at = i
+		}
+	}
+	return at
 }
 
 // allScoped reports whether a key consists of nothing but scope columns.
@@ -114,8 +132,18 @@ func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns 
 			missing = f.DBName
 		}
 	}
+	if e.kind != nil {
+		kind, given := assigned(set, e.kind.DBName)
+		if !given && touched {
+			missing = e.kind.DBName
+		}
+		if means, err := e.means(kind); given && (err != nil || !means) {
+			return err
+		}
+		touched = touched || given
+	}
 	switch {
-	case !touched || s.onlyScopeColumns(set, e):
+	case !touched || e.kind == nil && s.onlyScopeColumns(set, e):
 		return nil
 	case missing != "":
 		return refuse(ErrUnsupported, "part of a composite foreign key: assign "+missing+" too")

@@ -90,7 +90,7 @@ func (s *shield) wholeKeys(set clause.Set) error {
 	for _, edges := range [][]*edge{s.pol.refs, s.pol.owning()} {
 		for _, e := range edges {
 			some, missing := false, ""
-			for _, f := range e.child {
+			for _, f := range e.columns() {
 				if _, ok := assigned(set, f.DBName); ok {
 					some = true
 				} else if !s.scoped(f.DBName) {
