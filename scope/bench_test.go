@@ -182,7 +182,7 @@ func quartile(v []float64) float64 {
 // does not exist, interleaved, with the index Check recommends. t is Welch's: below
 // about 2 the two cannot be told apart.
 func BenchmarkExistence(b *testing.B) {
-	for _, kind := range []string{"sqlite", "postgres"} {
+	for _, kind := range kinds {
 		b.Run(kind, func(b *testing.B) {
 			w := newBenchWorld(b, kind)
 			var foreign, absent []float64
