@@ -169,3 +169,23 @@ func TestAFullStoreLocksNoStrangerOut(t *testing.T) {
 		t.Errorf("a stranger is locked out: %d, Retry-After %s", w.Code, wait)
 	}
 }
+
+// What must share a full store's count is refused before it is authenticated, too.
+func TestAroundInAFullStoreRefusesBeforeAuthentication(t *testing.T) {
+	t.Parallel()
+	store, err := ratelimit.Memory(ratelimit.MemoryConfig{MaxKeys: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLimiter(t, ratelimit.Config{Store: store})
+	verified := 0
+	r := gin.New()
+	r.Use(l.Around(func(c *gin.Context) { verified++; authenticate(c) }, policy(t, "client: 2/1h by ip")))
+	r.GET("/", ok)
+	for i := range 20 {
+		get(r, "/", as("bad"), from(fmt.Sprintf("198.51.100.%d:1", i)))
+	}
+	if verified != 3 { // one of the first client's, two that the others share
+		t.Errorf("%d bad tokens verified, want 3", verified)
+	}
+}

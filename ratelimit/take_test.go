@@ -3,6 +3,8 @@ package ratelimit_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ginsec/ginsec/ratelimit"
 )
@@ -48,4 +50,37 @@ func TestChargesOutsideRequests(t *testing.T) {
 	if _, err := l.Take(t.Context()); err == nil {
 		t.Error("no charge at all is accepted")
 	}
+}
+
+// A unit charged again in the tick of one that was given back is as new as that one.
+func TestAChargeAfterARefundCountsFromNow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(t, ratelimit.Config{})
+		p := ratelimit.Policy{Name: "p", Limit: 200, Window: 128 * time.Second, Key: ratelimit.Global()}
+		take := func(cost int64) ratelimit.Result {
+			t.Helper()
+			r, err := l.Take(t.Context(), ratelimit.Charge{Policy: p, Cost: cost})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		take(100)
+		time.Sleep(100 * time.Second)
+		back := take(100)
+		if err := l.Refund(t.Context(), &back, ratelimit.Charge{Policy: p, Cost: 100}); err != nil {
+			t.Fatal(err)
+		}
+		if !take(100).Allowed {
+			t.Fatal("what was given back cannot be taken")
+		}
+		time.Sleep(30 * time.Second) // the first hundred are over, the others are not
+		if r := take(101); r.Allowed {
+			t.Errorf("201 units within 30 of 128 seconds, of 200; %d more are left", r.Remaining)
+		}
+		if r := take(100); !r.Allowed {
+			t.Errorf("100 of 200 are still refused, for %v", r.RetryAfter)
+		}
+	})
 }
