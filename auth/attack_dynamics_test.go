@@ -255,6 +255,20 @@ var keySetCases = map[string]func(t *testing.T){
 			t.Errorf("%d fetches", n)
 		}
 	},
+	"of many keys under one id four are tried": func(t *testing.T) {
+		t.Helper()
+		iss := newIssuer(t, "ES256", "ES256", "ES256", "ES256", "ES256")
+		ids := iss.KeyIDs()
+		set := string(iss.JWKS())
+		for _, id := range ids {
+			set = strings.Replace(set, `"`+id+`"`, `"one"`, 1)
+		}
+		iss.Serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(set)) })
+		a, _ := liveOf(t, iss, func(cfg *auth.Config) { cfg.Issuers[0].JWKSURL = iss.JWKSURL() })
+		for i, status := range []int{200, 200, 200, 200, 401} { // each costs a signature
+			a.bearer(t, mintWith(t, iss, nil, authtest.Token{KeyID: ids[i], Header: map[string]any{"kid": "one"}})).expect(t, status)
+		}
+	},
 	"bad tokens with unknown keys cause no fetch": func(t *testing.T) {
 		t.Helper()
 		a, _ := newLive(t, nil)
