@@ -242,6 +242,12 @@ func createAttacks() []attack {
 		effect("a default and Omit", func(e *env) *gorm.DB {
 			return e.q().Omit("TenantID").Create(&[]Note{{Slug: "n15"}, {Slug: "n16", TenantID: "acme"}})
 		}),
+		effect("comments below an own and a foreign document", func(e *env) *gorm.DB {
+			return e.q().Create(&[]Comment{{ID: "n51", DocumentID: "alice-doc-1"}, {ID: "n52", DocumentID: "bob-doc-1"}})
+		}),
+		effect("documents in an own and a foreign folder", func(e *env) *gorm.DB {
+			return e.q().Create(&[]Document{{ID: "n53", FolderID: ptr("alice-folder-1")}, {ID: "n54", FolderID: ptr("bob-folder-1")}})
+		}),
 		effect("CreateInBatches with a bad row", func(e *env) *gorm.DB {
 			return e.q().CreateInBatches(&[]Document{{ID: "n17"}, {ID: "n18"}, {ID: "n19", OwnerID: "bob"}}, 1)
 		}),
