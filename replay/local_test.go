@@ -209,7 +209,7 @@ func TestAGrowingChainKeepsTheRateAskedFor(t *testing.T) {
 			}
 		}
 		t.Logf("rate %g: measured %.1e", rate, float64(refused)/n)
-		if float64(refused) > 1.1*rate*n {
+		if expected := rate * n; float64(refused) > 1.1*expected+4*math.Sqrt(expected) {
 			t.Errorf("rate %g: %d of %d refused by mistake", rate, refused, n)
 		}
 		for range n {

@@ -154,7 +154,7 @@ func TestNoUseWaitsForAConnectionThatAnotherCallMakes(t *testing.T) {
 		if fresh, err := store.Use(t.Context(), storetest.ID(), start.Add(time.Hour)); fresh || !errors.Is(err, replay.ErrUnavailable) {
 			t.Errorf("%v, %v", fresh, err)
 		}
-		if took := time.Since(start); took > 2*time.Second { // 50 ms, on a quiet machine; connecting takes 5 s
+		if took := time.Since(start); took > 4*time.Second { // 50 ms, on a quiet machine; connecting takes 5 s
 			t.Errorf("took %v", took)
 		}
 	}
@@ -182,7 +182,7 @@ func TestAFrozenNodeOfAClusterHoldsNoUse(t *testing.T) {
 		slowest = max(slowest, time.Since(start))
 	}
 	t.Logf("%d of 60 uses failed, slowest answer %v", failed, slowest)
-	if failed == 0 || slowest > 2*time.Second { // 50 ms, on a machine that does nothing else
+	if failed == 0 || slowest > 4*time.Second { // 50 ms, on a quiet machine; connecting takes 5 s
 		t.Errorf("%d of 60 uses failed, slowest answer %v", failed, slowest)
 	}
 }
