@@ -268,8 +268,7 @@ func TestWindowsThemselvesCountAsMemory(t *testing.T) {
 // Whatever expiries come, there are as many windows as fit into MaxLifetime.
 func TestHostileExpiriesMakeAFewWindowsOnly(t *testing.T) {
 	t.Parallel()
-	const seed1, seed2 = 1, 2
-	random := rand.New(rand.NewPCG(seed1, seed2)) //nolint:gosec // a test's numbers
+	random := rand.New(rand.NewPCG(1, 2))
 	shared := must(t)(replay.Redis(stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), replay.RedisConfig{Timeout: patient}))
 	for name, store := range map[string]replay.Store{"Local": must(t)(replay.Local(replay.LocalConfig{})), "Redis": shared} {
 		g := newGuard(t, replay.Config{Store: store})

@@ -72,12 +72,12 @@ func TestLocalMissesNoReplayOverManyRotations(t *testing.T) {
 func TestAWindowGoesInItsTimeWhateverOthersThereAre(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		for _, hours := range [][]time.Duration{{1, 3, 24}, {24, 3, 1}, {3, 24, 1}, {3, 1, 24}} {
+		for _, hours := range [][]int{{1, 3, 24}, {24, 3, 1}, {3, 24, 1}, {3, 1, 24}} {
 			store := must(t)(replay.Local(replay.LocalConfig{}))
 			g := newGuard(t, replay.Config{Store: store})
 			begin := time.Now()
 			for _, h := range hours {
-				accepts(t, store, storetest.ID(), begin.Add(h*time.Hour))
+				accepts(t, store, storetest.ID(), begin.Add(time.Duration(h)*time.Hour))
 			}
 			for _, tc := range []struct {
 				after time.Duration
