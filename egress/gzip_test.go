@@ -179,6 +179,28 @@ func TestGzipIsAskedForAndUndoneAsNetHTTPDoesIt(t *testing.T) {
 	}
 }
 
+// Over HTTP/1 too, where net/http would take an empty value for none.
+func TestAProgramThatSetsAcceptEncodingGetsTheAnswerAsSent(t *testing.T) {
+	t.Parallel()
+	client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = io.WriteString(w, zipped("x"))
+	}))
+	for _, value := range []string{"", "gzip", "identity"} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://host.example/", http.NoBody)
+		req.Header.Set("Accept-Encoding", value)
+		resp, err := client.HTTP().Do(req)
+		if err != nil {
+			t.Fatal(failure(t, err).Detail())
+		}
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if string(text) != zipped("x") || resp.Uncompressed || resp.Header.Get("Content-Encoding") != "gzip" || err != nil {
+			t.Errorf("%q: %q, %v", value, text, err)
+		}
+	}
+}
+
 func TestReportOnlyReportsACompressedGiantAndLetsItPass(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"by its length": zipped(noise(5000)), "in the middle": strings.Repeat(zipped(""), 300) + zipped("end")} {
