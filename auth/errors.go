@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -115,9 +116,10 @@ func unavailable(r Reason, cause error) *Error {
 }
 
 // blamed tells a dependency that failed from a client that did not wait for it: one
-// that hangs up must not be able to raise an operator's alarm.
+// that hangs up must not be able to raise an operator's alarm. The server's own
+// deadline is no hang-up.
 func (e *Error) blamed(ctx context.Context) *Error {
-	if e.Status < http.StatusInternalServerError || ctx.Err() == nil {
+	if e.Status < http.StatusInternalServerError || !errors.Is(ctx.Err(), context.Canceled) {
 		return e
 	}
 	blamed := *e
