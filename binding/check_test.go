@@ -171,6 +171,15 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"a file size that would wrap": {binding.Check[struct {
 			A binding.File `form:"a" file:"max=9223372036854775807"`
 		}](), "file tag it cannot mean"},
+		"a pointer to files": {binding.Check[struct {
+			Pages *[]binding.File `form:"pages"`
+		}](), "has a type no parameter can be"},
+		"a rule no element of an array can be judged by": {binding.Check[struct {
+			V [2]any `json:"v" binding:"dive,max=3"`
+		}](), "V"},
+		"a rule no value under a number can be judged by": {binding.Check[struct {
+			V map[int]any `json:"v" binding:"dive,max=3"`
+		}](), "V"},
 		"a count that would wrap": {binding.Check[struct {
 			A []binding.File `form:"a" file:"count=4294967297"`
 		}](), "file tag it cannot mean"},

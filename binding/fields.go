@@ -15,6 +15,7 @@ type member struct {
 	name    string
 	goPath  []string // Go names from the object around it; nil below a map
 	null    bool
+	whole   bool // decodes itself, so its rules are judged as a whole
 	members []*member
 }
 
@@ -27,6 +28,7 @@ func (m *member) record(name []byte, f *plan.Field) *member {
 	inner := &member{name: string(name)}
 	if f != nil {
 		inner.goPath = f.GoPath
+		inner.whole = f.Node.Kind == plan.Foreign || f.Node.Kind == plan.Text
 	}
 	m.members = append(m.members, inner)
 	return inner
@@ -128,5 +130,19 @@ func (m *member) paths(prefix string, out *[]string) {
 		path := prefix + strings.Join(inner.goPath, ".")
 		*out = append(*out, path)
 		inner.paths(path+".", out)
+	}
+}
+
+// wholes lists the Go paths of present members that decode themselves.
+func (m *member) wholes(prefix string, out *[]string) {
+	for _, inner := range m.members {
+		if inner.null || inner.goPath == nil {
+			continue
+		}
+		path := prefix + strings.Join(inner.goPath, ".") + "."
+		if inner.whole {
+			*out = append(*out, path)
+		}
+		inner.wholes(path, out)
 	}
 }

@@ -209,11 +209,14 @@ func sample(v, dynamic reflect.Value, depth int) {
 			v.Set(dynamic)
 		}
 	case reflect.Map:
-		if key := v.Type().Key(); key.Kind() == reflect.String {
-			v.Set(reflect.MakeMap(v.Type()))
-			elem := reflect.New(v.Type().Elem()).Elem()
-			sample(elem, dynamic, depth-1)
-			v.SetMapIndex(reflect.ValueOf("1").Convert(key), elem)
+		v.Set(reflect.MakeMap(v.Type()))
+		key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		sample(key, dynamic, depth-1)
+		sample(elem, dynamic, depth-1)
+		v.SetMapIndex(key, elem)
+	case reflect.Array:
+		for i := range min(v.Len(), 2) {
+			sample(v.Index(i), dynamic, depth-1)
 		}
 	case reflect.Bool:
 		v.SetBool(true)

@@ -175,6 +175,10 @@ func (b *paramBuilder) file(sf reflect.StructField, p param, field string) {
 		return
 	}
 	p.list = p.elem.Kind() == reflect.Slice
+	if p.list && p.field.Null {
+		b.fault(field, "has a type no parameter can be")
+		return
+	}
 	p.file = rule
 	b.plan.list = append(b.plan.list, p)
 }

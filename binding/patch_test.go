@@ -175,3 +175,39 @@ func TestARequiredMemberIsNotRemovedWhereverItsRuleStands(t *testing.T) {
 		}
 	}
 }
+
+// spelled decodes itself from a text, and has a rule on what it makes of it.
+type spelled struct {
+	Code string `json:"-" binding:"max=3"`
+}
+
+func (s *spelled) UnmarshalText(text []byte) error {
+	s.Code = string(text)
+	return nil
+}
+
+func TestAPatchObeysTheRulesInsideWhatDecodesItself(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Text spelled `json:"text"`
+	}
+	type target struct {
+		Text  spelled  `json:"text"`
+		Other *spelled `json:"other"`
+		In    inner    `json:"in"`
+	}
+	for body, want := range map[string]string{
+		`{"text":"abc","in":{"text":"abc"}}`: "",
+		`{"text":"abcd"}`:                    "rule.max",
+		`{"other":"abcd"}`:                   "rule.max",
+		`{"in":{"text":"abcd"}}`:             "rule.max",
+	} {
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		c.Request = post(body)
+		_, _, err := binding.Patch[target](c)
+		var e *binding.Error
+		if errors.As(err, &e) != (want != "") || want != "" && e.Issues[0].Code != want {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

@@ -40,6 +40,8 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	if engine, ok := v.Engine().(*validator.Validate); ok {
 		name := base(out.Type()).Name() + "."
 		present := map[string]bool{}
+		var wholes []string
+		f.root.wholes("", &wholes)
 		for _, path := range f.Paths() {
 			for end := range len(path) {
 				if path[end] == '.' { // embedded structs on the way
@@ -55,7 +57,8 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 			return engine.StructFiltered(target, func(ns []byte) bool {
 				path := strings.TrimPrefix(string(ns), name)
 				// Elements of lists and maps come as a whole.
-				return !present[path] && !strings.Contains(path, "[")
+				return !present[path] && !strings.Contains(path, "[") &&
+					!slices.ContainsFunc(wholes, func(w string) bool { return strings.HasPrefix(path, w) })
 			})
 		}
 	}

@@ -3,6 +3,7 @@ package egress
 import (
 	"compress/gzip"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 )
@@ -21,9 +22,9 @@ type body struct {
 	err  error
 }
 
-// wireMargin is how much longer than the limit an answer may be while it is compressed:
+// wireLimit is how long an answer of the given limit may be while it is compressed:
 // gzip adds a little to what it cannot shorten.
-func wireMargin(limit int64) int64 { return limit>>8 + 1<<10 }
+func wireLimit(limit int64) int64 { return limit + min(limit>>8+1<<10, math.MaxInt64-limit) }
 
 // Read reads up to the limit. The first byte beyond it is an error.
 func (b *body) Read(p []byte) (int, error) {

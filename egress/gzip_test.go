@@ -3,11 +3,13 @@ package egress_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -109,6 +111,44 @@ func TestACompressedAnswerIsHeldToItsPlainSize(t *testing.T) {
 				t.Errorf("%s, %s: %d bytes, %v", tc.name, spelling, len(text), err)
 			}
 		}
+	}
+}
+
+func TestAHugeLimitRefusesNoCompressedAnswer(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int64{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64 / 257 * 256} {
+		client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}, MaxBody: limit}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Header().Set("Content-Length", strconv.Itoa(len(zipped("x"))))
+			_, _ = io.WriteString(w, zipped("x"))
+		}))
+		if text, err := get(t, client, "http://host.example/"); text != "x" || err != nil {
+			t.Errorf("%d: %q, %v", limit, text, err)
+		}
+	}
+}
+
+// An exchange whose caller has left, or whose time was over, hands nothing dead on.
+func TestAnEndedExchangeEndsNoOther(t *testing.T) {
+	t.Parallel()
+	client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	for range 20 {
+		ctx, leave := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.example/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.HTTP().Do(req)
+		if err != nil {
+			t.Fatal("a stranger's request:", err)
+		}
+		leave()
+		_ = resp.Body.Close()
+	}
+	if _, err := get(t, client, "http://host.example/"); err != nil {
+		t.Error(err)
 	}
 }
 

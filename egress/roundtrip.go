@@ -229,7 +229,7 @@ func (x *exchange) answer(resp *http.Response) *Error {
 // bound puts the answer's body behind its limits.
 func (x *exchange) bound(resp *http.Response) *Error {
 	b := &x.body
-	b.inner, b.x, b.left, b.wire = resp.Body, x, x.c.rules.MaxBody, x.c.rules.MaxBody+wireMargin(x.c.rules.MaxBody)
+	b.inner, b.x, b.left, b.wire = resp.Body, x, x.c.rules.MaxBody, wireLimit(x.c.rules.MaxBody)
 	b.gzipped = b.gzipped && resp.ContentLength != 0 && resp.Body != http.NoBody && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip")
 	most := b.left
 	if b.gzipped {
