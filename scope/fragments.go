@@ -22,7 +22,8 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 				return err
 			}
 		}
-		if c.Builder != nil && (name == "FROM" || name == "SELECT" || name == "WHERE" && shieldOf(stmt) == nil) {
+		ours := name == "INSERT" || name == "VALUES" || name == "UPDATE" || name == "WHERE" && shieldOf(stmt) != nil
+		if c.Builder != nil && !ours {
 			return refuse(ErrUnsupported, "a clause with a builder of its own")
 		}
 		for _, e := range [...]clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
@@ -69,6 +70,9 @@ func (g *guard) writeClauses(stmt *gorm.Statement, op operation) error {
 // or text.
 func (g *guard) join(stmt *gorm.Statement, i int) error {
 	j := &stmt.Joins[i]
+	if !joinType(j.JoinType) {
+		return refuse(ErrUnsupported, "a JOIN of unknown type")
+	}
 	if err := g.values(stmt, j.Conds); err != nil {
 		return err
 	}
@@ -128,8 +132,14 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	case nil, *shield, condition, ifOwn, clause.Limit, clause.Delete:
 		return nil
 	case clause.Insert:
+		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an INSERT into another table")
+		}
 		return g.fragment(e.Modifier)
 	case clause.Update:
+		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an UPDATE of another table")
+		}
 		return g.fragment(e.Modifier)
 	case clause.Expr:
 		return g.textWith(stmt, e.SQL, e.Vars)
@@ -310,6 +320,9 @@ func (g *guard) columnsIn(cols []clause.Column, where place) error {
 }
 
 func (g *guard) tableName(t clause.Table) error {
+	if t.Raw {
+		return g.fragment(t.Name)
+	}
 	if t.Name != clause.CurrentTable && g.names(t.Name) {
 		return ErrRaw
 	}
@@ -318,6 +331,12 @@ func (g *guard) tableName(t clause.Table) error {
 
 func (g *guard) assignments(stmt *gorm.Statement, set clause.Set) error {
 	for _, a := range set {
+		if err := g.columns([]clause.Column{a.Column}); err != nil {
+			return err
+		}
+		if bareColumn(a.Column.Name) == "" && a.Column.Raw {
+			return errForm
+		}
 		if err := g.value(stmt, a.Value); err != nil {
 			return err
 		}
@@ -333,6 +352,9 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 		}
 	}
 	for _, j := range f.Joins {
+		if !joinType(j.Type) {
+			return refuse(ErrUnsupported, "a JOIN of unknown type")
+		}
 		if err := g.expression(stmt, j.Expression); err != nil {
 			return err
 		}

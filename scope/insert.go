@@ -79,6 +79,7 @@ func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statemen
 		_ = stmt.AddError(refuse(ErrUnsupported, "the statement lost its scope"))
 		return
 	}
+	s = s.mine(stmt)
 	err := s.ready(stmt)
 	if err == nil {
 		err = check(s, stmt)

@@ -33,7 +33,7 @@ func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
 	case tokWord:
 		return g.isProtected(tok)
 	case tokString: // SQLite takes a string for a name where a table is expected
-		return g.lex.sqlite && (l.table || l.operand) && g.isProtected(tok)
+		return g.lex.sqlite && (l.froms[l.nest] && l.before || l.table || l.operand) && g.isProtected(tok)
 	case tokBody: // of a function or a DO block, perhaps
 		return g.names(tok)
 	default:
@@ -184,10 +184,16 @@ type lexer struct {
 	expect   bool // the next one may be
 	unclosed bool // a comment reaches beyond the text
 	depth    int  // of parentheses
+	nest     int
+	froms    [64]bool // inside a list of tables, by depth of parentheses
+	before   bool     // an item of such a list may begin with this token
+	last     bool     // with the next one
 }
 
 func (l *lexer) next() (string, tokenKind) {
+	l.before = l.last
 	tok, kind := l.token()
+	l.track(tok, kind)
 	l.operand = l.expect
 	// A schema's name may stand before the table's.
 	l.expect = kind == tokWord && among(tok, "IN", "ON", "REFERENCES") || l.operand && (tok == "." || l.qualifies())

@@ -90,6 +90,7 @@ func newGrant(ctx context.Context, opts []Option) *grant {
 func Owned(ctx context.Context, opts ...Option) func(*gorm.DB) *gorm.DB {
 	g := newGrant(ctx, opts)
 	return func(db *gorm.DB) *gorm.DB {
+		db = db.Scopes() // a statement of its own, should somebody call it on a handle all share
 		g.apply(db.Statement)
 		return db
 	}
@@ -135,7 +136,7 @@ func (g *grant) apply(stmt *gorm.Statement) {
 		_, _ = stmt.WriteString(poison) // gorm drops the error if this is a subquery
 	}
 	s := newShield(g, who)
-	s.opts, s.op = g.opts, writing(stmt)
+	s.opts, s.op, s.stmt = g.opts, writing(stmt), stmt
 	s.cover(stmt)
 	coverWrites(stmt)
 	if stmt.Dest == nil {

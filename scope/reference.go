@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"reflect"
 	"strings"
@@ -199,7 +200,12 @@ func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool
 	unique := make([][]any, 0, len(keys))
 	seen := make(map[string]bool, len(keys))
 	for _, key := range keys {
-		for _, v := range key {
+		for i, v := range key {
+			if stmt.Name() == "mysql" && e.child[i].DataType == schema.String {
+				if _, valuer := v.(driver.Valuer); !valuer && !textual(v) {
+					return refuse(ErrUnsupported, "a number as the key of a text column")
+				}
+			}
 			switch v.(type) {
 			case clause.Expression, clause.Column, clause.Table, gorm.Valuer, *gorm.DB, []any:
 				return refuse(ErrUnsupported, "a foreign key that is an SQL expression")

@@ -34,7 +34,8 @@ type shield struct {
 	// upsert is set when an insert may update rows, partial when the developer
 	// said which.
 	upsert, partial bool
-	reported        bool // the decision's event is out
+	reported        bool            // the decision's event is out
+	stmt            *gorm.Statement // with Owned alone: whose this shield is
 	// room is where Owned alone keeps the policy it finds.
 	room *lone
 }
@@ -103,6 +104,7 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		_ = b.AddError(refuse(ErrUnsupported, "an unknown statement builder"))
 		return
 	}
+	s = s.mine(stmt)
 	if err := s.ready(stmt); err != nil {
 		s.refuse(stmt, err)
 		return
@@ -173,6 +175,21 @@ func unconditional(stmt *gorm.Statement, exprs []clause.Expression) bool {
 	return n <= 0
 }
 
+// mine returns the shield of this very statement: with Owned alone a handle that is
+// used again, perhaps at once by several goroutines, copies the clauses, and what is
+// found out for one statement must not serve another.
+func (s *shield) mine(stmt *gorm.Statement) *shield {
+	if s.guard != nil || s.stmt == stmt {
+		return s
+	}
+	c := *s
+	c.stmt, c.pol, c.room = stmt, nil, nil
+	w := stmt.Clauses["WHERE"]
+	w.AfterNameExpression = &c
+	stmt.Clauses["WHERE"] = w
+	return &c
+}
+
 // ready fills in what Owned alone could not know when it ran: gorm executes
 // scopes before it has parsed the model.
 func (s *shield) ready(stmt *gorm.Statement) error {
@@ -188,6 +205,8 @@ func (s *shield) ready(stmt *gorm.Statement) error {
 	switch {
 	case stmt.Schema == nil:
 		return refuse(ErrUnprotected, "a table without a model")
+	case fromOf(stmt):
+		return refuse(ErrUnsupported, "a FROM clause needs scope.Guard")
 	case len(stmt.Preloads) > 0 || len(stmt.Joins) > 0 || stmt.TableExpr != nil:
 		return refuse(ErrUnsupported, "Preload, Joins and Table need scope.Guard")
 	}
@@ -203,4 +222,10 @@ func (s *shield) ready(stmt *gorm.Statement) error {
 	}
 	s.pol, s.table = pol, stmt.Table
 	return nil
+}
+
+// fromOf reports whether a FROM clause names tables of its own.
+func fromOf(stmt *gorm.Statement) bool {
+	f, _ := stmt.Clauses["FROM"].Expression.(clause.From)
+	return len(f.Tables)+len(f.Joins) > 0
 }

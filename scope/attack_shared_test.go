@@ -1,0 +1,81 @@
+package scope_test
+
+import (
+	"sync"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/ginsec/ginsec/scope"
+)
+
+// A scope called on a handle that everybody uses leaves no trace in it.
+func TestAScopeCalledDirectlyLeavesTheHandleAsItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	for name, db := range map[string]*gorm.DB{"alone": w.root, "guard": w.db} {
+		var own, again []Document
+		if err := scope.Owned(as(t.Context(), alice))(db).Find(&own).Error; err != nil || len(own) != 2 {
+			t.Errorf("%s: %d rows, %v", name, len(own), err)
+		}
+		if len(db.Statement.Clauses) != 0 {
+			t.Errorf("%s: the shared handle holds %d clauses", name, len(db.Statement.Clauses))
+		}
+		if err := scope.Owned(as(t.Context(), bob))(db).Find(&again).Error; err != nil {
+			t.Errorf("%s: another caller: %v", name, err)
+		}
+		for _, d := range again {
+			if d.OwnerID != bob.Subject {
+				t.Errorf("%s: bob got %v", name, d)
+			}
+		}
+	}
+}
+
+// One scoped handle used for two models at once confines each by its own columns.
+func TestAHandleSharedByGoroutinesMixesNoModels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	ctx := as(t.Context(), alice)
+	const documents = "SELECT * FROM `documents` WHERE `documents`.`tenant_id` = ? AND `documents`.`owner_id` = ?"
+	const ledgers = "SELECT * FROM `ledgers` WHERE `ledgers`.`org` = ? AND `ledgers`.`usr` = ?"
+	for range 20 {
+		base := scope.Owned(ctx)(w.root.WithContext(ctx)).Session(&gorm.Session{DryRun: true})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for range 6 {
+					tx, want := base.Find(&[]Document{}), documents
+					if i%2 == 1 {
+						tx, want = base.Find(&[]Ledger{}), ledgers
+					}
+					if got := tx.Statement.SQL.String(); tx.Error != nil || got != want {
+						t.Errorf("%v, %s", tx.Error, got)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestClausesThatCarryTextElsewhereAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	ctx := as(t.Context(), alice)
+	for name, clauses := range map[string][]clause.Expression{
+		"a join of unknown type": {clause.From{Joins: []clause.Join{{
+			Type: "LEFT JOIN documents d ON 1=1 LEFT", Table: clause.Table{Name: "folders"},
+			ON: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "1=1"}}},
+		}}}},
+		"raw text as a table": {clause.From{Tables: []clause.Table{{Name: "documents AS x", Raw: true}}}},
+		"a string as a table": {clause.From{Tables: []clause.Table{{Name: "folders, 'documents'", Raw: true}}}},
+	} {
+		var rows []map[string]any
+		tx := w.db.WithContext(ctx).Model(&Document{}).Clauses(clauses...).Find(&rows)
+		if tx.Error == nil {
+			t.Errorf("%s: %d rows", name, len(rows))
+		}
+	}
+}
