@@ -59,15 +59,19 @@ func newState(slots int) *localState {
 }
 
 // find returns the window with index i, or nil.
-func (s *localState) find(i int64) *window { return s.slot(i).Load() }
+func (s *localState) find(i int64) *window {
+	_, w := s.slot(i)
+	return w
+}
 
-// slot returns where the window with index i is, or else where it belongs.
-func (s *localState) slot(i int64) *atomic.Pointer[window] {
+// slot returns where the window with index i is, and it, or else where it belongs.
+// Without the lock the place alone says nothing: another window may take it meanwhile.
+func (s *localState) slot(i int64) (*atomic.Pointer[window], *window) {
 	at := int(uint64(i) * 0x9e3779b97f4a7c15 >> s.shift)
 	for {
 		w := s.slots[at].Load()
 		if w == nil || w.index == i {
-			return &s.slots[at]
+			return &s.slots[at], w
 		}
 		at = (at + 1) & (len(s.slots) - 1)
 	}
@@ -79,12 +83,14 @@ func (s *localState) with(w *window) *localState {
 		larger := newState(2 * len(s.slots))
 		larger.gone, larger.floor = s.gone, s.floor
 		for other := range s.all() {
-			larger.slot(other.index).Store(other)
+			at, _ := larger.slot(other.index)
+			at.Store(other)
 		}
 		larger.count = s.count
 		s = larger
 	}
-	s.slot(w.index).Store(w)
+	at, _ := s.slot(w.index)
+	at.Store(w)
 	s.count++
 	return s
 }
