@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -77,5 +78,22 @@ func TestClausesThatCarryTextElsewhereAreRefused(t *testing.T) {
 		if tx.Error == nil {
 			t.Errorf("%s: %d rows", name, len(rows))
 		}
+	}
+}
+
+// However deep it stands, a string in a list of tables is a table to SQLite.
+func TestParenthesesHideNoListOfTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	db := w.db.WithContext(as(t.Context(), alice))
+	for depth := range 100 {
+		var titles []string
+		text := "SELECT " + strings.Repeat("(", depth) + "SELECT title FROM (SELECT 1 WHERE 1=1) x, 'documents' d" + strings.Repeat(")", depth)
+		if err := db.Raw(text).Scan(&titles).Error; err == nil {
+			t.Errorf("%d deep: %d rows", depth, len(titles))
+		}
+	}
+	if err := db.Exec("SELECT " + strings.Repeat("(", 40) + "1" + strings.Repeat(")", 40)).Error; err != nil {
+		t.Errorf("honest parentheses: %v", err)
 	}
 }

@@ -193,6 +193,9 @@ type lexer struct {
 func (l *lexer) next() (string, tokenKind) {
 	l.before = l.last
 	tok, kind := l.token()
+	if l.nest == len(l.froms)-1 && kind == tokOther && tok == "(" {
+		return "", tokOpaque // deeper than anybody writes: lists of tables could not be told any more
+	}
 	l.track(tok, kind)
 	l.operand = l.expect
 	// A schema's name may stand before the table's.

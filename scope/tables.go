@@ -7,9 +7,7 @@ func (l *lexer) track(tok string, kind tokenKind) {
 	l.last = false
 	switch {
 	case kind == tokOther && tok == "(":
-		if l.nest < len(l.froms)-1 {
-			l.nest++
-		}
+		l.nest++ // next has seen to it that there is room
 		l.froms[l.nest] = l.froms[l.nest-1] && l.before
 		l.last = true
 	case kind == tokOther && tok == ")":
