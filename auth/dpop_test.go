@@ -3,6 +3,8 @@ package auth_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -194,7 +196,8 @@ func TestProofAttacks(t *testing.T) {
 		"alg of another curve":               {"DPoP", b.token, good(authtest.Proof{Header: claims{"alg": "ES384"}}), 401, "invalid_dpop_proof"},
 		"no jwk":                             {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": nil}}), 401, "invalid_dpop_proof"},
 		"jwk a string":                       {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": "x"}}), 401, "invalid_dpop_proof"},
-		"a private jwk":                      {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": claims{"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ", "d": "AQ"}}}), 401, "invalid_dpop_proof"},
+		"a private jwk":                      {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": withMember(t, good(authtest.Proof{})[0], "d")}}), 401, "invalid_dpop_proof"},
+		"the same with a harmless member":    {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": withMember(t, good(authtest.Proof{})[0], "use")}}), 200, ""},
 		"a secret jwk":                       {"DPoP", b.token, good(authtest.Proof{Header: claims{"jwk": claims{"kty": "oct", "k": "AQ"}}}), 401, "invalid_dpop_proof"},
 		"crit":                               {"DPoP", b.token, good(authtest.Proof{Header: claims{"crit": []string{"x"}}}), 401, "invalid_dpop_proof"},
 		"jku":                                {"DPoP", b.token, good(authtest.Proof{Header: claims{"jku": "https://evil.example"}}), 401, "invalid_dpop_proof"},
@@ -374,4 +377,23 @@ func TestPrincipalTellsTheBinding(t *testing.T) {
 	if w := b.send("/binding", "DPoP "+b.token, b.proof(t, authtest.Proof{URI: apiURL + "/binding"})); w.Body.String() != "dpop" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+}
+
+// withMember returns the key in a proof's header with one member more, so that its
+// thumbprint is the holder's still.
+func withMember(tb testing.TB, proof, name string) map[string]any {
+	tb.Helper()
+	first, _, _ := strings.Cut(proof, ".")
+	text, err := base64.RawURLEncoding.DecodeString(first)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var header struct {
+		JWK map[string]any `json:"jwk"`
+	}
+	if err := json.Unmarshal(text, &header); err != nil {
+		tb.Fatal(err)
+	}
+	header.JWK[name] = "sig"
+	return header.JWK
 }

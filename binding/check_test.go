@@ -176,10 +176,10 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		}](), "has a type no parameter can be"},
 		"a rule no element of an array can be judged by": {binding.Check[struct {
 			V [2]any `json:"v" binding:"dive,max=3"`
-		}](), "V"},
+		}](), "has a rule the validator cannot apply"},
 		"a rule no value under a number can be judged by": {binding.Check[struct {
 			V map[int]any `json:"v" binding:"dive,max=3"`
-		}](), "V"},
+		}](), "has a rule the validator cannot apply"},
 		"a count that would wrap": {binding.Check[struct {
 			A []binding.File `form:"a" file:"count=4294967297"`
 		}](), "file tag it cannot mean"},

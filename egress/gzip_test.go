@@ -14,10 +14,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ginsec/ginsec/egress"
@@ -128,28 +130,45 @@ func TestAHugeLimitRefusesNoCompressedAnswer(t *testing.T) {
 	}
 }
 
-// An exchange whose caller has left, or whose time was over, hands nothing dead on.
+// An exchange whose caller has left, or whose budget has ended, before the program
+// closed its answer hands nothing dead on to the next one.
 func TestAnEndedExchangeEndsNoOther(t *testing.T) {
 	t.Parallel()
-	client, _ := worldOf(t, egress.Policy{Resolver: everywhere{}}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusNoContent)
-	}))
-	for range 20 {
-		ctx, leave := context.WithCancel(t.Context())
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.example/", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := client.HTTP().Do(req)
-		if err != nil {
-			t.Fatal("a stranger's request:", err)
-		}
-		leave()
-		_ = resp.Body.Close()
+	for name, callerLeaves := range map[string]bool{"the caller has left": true, "the budget has ended": false} {
+		synctest.Test(t, func(t *testing.T) {
+			client := newClient(t, egress.Policy{Resolver: everywhere{}})
+			egress.SetDialer(client, noContent)
+			for i := range 3 {
+				ctx, leave := context.Background(), func() { time.Sleep(time.Minute) } // simulated
+				if callerLeaves {
+					ctx, leave = context.WithCancel(ctx)
+				}
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.example/", http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := client.HTTP().Do(req)
+				if err != nil {
+					t.Fatalf("%s: request %d: %v", name, i, err)
+				}
+				leave()
+				synctest.Wait()
+				_ = resp.Body.Close()
+			}
+			_ = client.Close()
+		})
 	}
-	if _, err := get(t, client, "http://host.example/"); err != nil {
-		t.Error(err)
-	}
+}
+
+// noContent is the dialer of a server that answers 204 and hangs up.
+func noContent(context.Context, string, netip.AddrPort, checkFunc) (net.Conn, error) {
+	near, far := net.Pipe()
+	go func() {
+		_, _ = far.Read(make([]byte, 4096))
+		_, _ = io.WriteString(far, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+		_ = far.Close()
+	}()
+	return near, nil
 }
 
 // The program sees what it would see with net/http's own decompression.
