@@ -334,9 +334,6 @@ func (g *guard) assignments(stmt *gorm.Statement, set clause.Set) error {
 		if err := g.columns([]clause.Column{a.Column}); err != nil {
 			return err
 		}
-		if bareColumn(a.Column.Name) == "" && a.Column.Raw {
-			return errForm
-		}
 		if err := g.value(stmt, a.Value); err != nil {
 			return err
 		}
