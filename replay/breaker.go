@@ -43,33 +43,3 @@ func (b *breaker) failed() {
 		b.retry.Store(int64(time.Since(b.start) + cooldown))
 	}
 }
-
-const (
-	lively = 100 * time.Millisecond
-	never  = -int64(lively)
-)
-
-// pulse tells whether a server has answered just now, and nothing has failed since.
-type pulse struct {
-	start time.Time
-	last  atomic.Int64 // nanoseconds after start
-}
-
-func newPulse() *pulse {
-	p := &pulse{start: time.Now()}
-	p.last.Store(never)
-	return p
-}
-
-func (p *pulse) beats() bool { return p.age() < int64(lively) }
-
-func (p *pulse) age() int64 { return int64(time.Since(p.start)) - p.last.Load() }
-
-func (p *pulse) note(answered bool) {
-	switch {
-	case !answered:
-		p.last.Store(never)
-	case p.age() > int64(lively)/10: // not on every use: all goroutines share it
-		p.last.Store(int64(time.Since(p.start)))
-	}
-}

@@ -61,7 +61,7 @@ func ID(t Token) [16]byte { return t.id() }
 func Dropped(s Store) int { return len(s.(*local).state.Load().gone) }
 
 // Looked waits until a Redis store has looked at its server's settings.
-func Looked(s Store) { s.(*fronted).remote.(*redisSet).work.Wait() }
+func Looked(s Store) { s.(*fronted).remote.(*redisSet).others.Wait() }
 
 // Exact returns what stands in front of a shared store, as a store.
 func Exact(window time.Duration, maxBytes int64) Store {

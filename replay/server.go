@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -23,70 +22,58 @@ type server struct {
 	log      *slog.Logger
 	looked   *sync.Once
 	patience time.Duration // of the look at the server's settings
-	pulse    *pulse
-	*background
-}
-
-// background is what runs beside the uses, until it is stopped.
-type background struct {
-	mu     sync.Mutex // between starting and stopping
-	work   sync.WaitGroup
-	ctx    context.Context //nolint:containedctx // ends what runs in the background
-	cancel context.CancelFunc
-}
-
-func newBackground() *background {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &background{ctx: ctx, cancel: cancel}
-}
-
-// start runs f beside its caller and reports true, or false after stop.
-func (b *background) start(f func()) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ctx.Err() != nil {
-		return false
-	}
-	b.work.Go(f)
-	return true
-}
-
-func (b *background) stop() {
-	b.mu.Lock()
-	b.cancel()
-	b.mu.Unlock()
-	b.work.Wait()
+	*workers
 }
 
 func newServer(client rueidis.Client, script, sha string, cfg RedisConfig) server {
 	return server{
 		client: client, text: script, sha: sha,
 		replicas: int64(cfg.MinReplicas), log: cfg.Logger,
-		looked: &sync.Once{}, patience: max(time.Second, cfg.Timeout), pulse: newPulse(), background: newBackground(),
+		looked: &sync.Once{}, patience: max(time.Second, cfg.Timeout), workers: newWorkers(),
 	}
 }
 
-// decide runs the script. A call that fails is never repeated: it may have run.
+// decide runs the script, and waits no longer than ctx lasts: the client may wait for
+// a connection, which it or another of its users makes, without looking at it. What
+// comes too late counts as used. A call that fails is never repeated: it may have run.
 func (s *server) decide(ctx context.Context, key string, args ...string) (fresh bool, err error) {
-	if s.ctx.Err() != nil {
+	s.looked.Do(func() { s.start(s.look) })
+	c := s.call(ctx, key, args)
+	if !s.hand(c) {
 		return false, errClosed
 	}
-	s.looked.Do(func() { s.start(s.look) })
-	switch {
-	case s.replicas > 0:
-		var written atomic.Bool
-		fresh, err = s.aside(ctx, func() (bool, error) { return s.write(ctx, key, args, &written) })
-		if err != nil && written.Load() && !errors.Is(err, errReplicas) {
-			err = errReplicas
+	select {
+	case <-c.done:
+		fresh, err = c.fresh, c.err
+		s.spare(c)
+		return fresh, err
+	case <-ctx.Done():
+		if c.written.Load() {
+			return false, errReplicas
 		}
-	case s.pulse.beats() && s.client.Mode() != rueidis.ClientModeCluster:
-		fresh, err = s.run(ctx, key, args)
-	default:
-		fresh, err = s.aside(ctx, func() (bool, error) { return s.run(ctx, key, args) })
+		return false, ctx.Err()
 	}
-	_, answered := rueidis.IsRedisErr(err)
-	s.pulse.note(answered || err == nil)
-	return fresh, err
+}
+
+// try makes a call. A panic of what the application has hooked into its client must
+// not end the process, and is no answer.
+func (s *server) try(c *call) {
+	defer recovered(&c.fresh, &c.err)
+	if s.replicas == 0 {
+		c.fresh, c.err = s.run(c.ctx, c.key, c.args)
+		return
+	}
+	c.fresh, c.err = s.write(c)
+	if c.err != nil && c.written.Load() && !errors.Is(c.err, errReplicas) {
+		c.err = fmt.Errorf("%w: %w", errReplicas, c.err)
+	}
+}
+
+// recovered makes a panic an error. It must be deferred itself.
+func recovered(fresh *bool, err *error) {
+	if p := recover(); p != nil {
+		*fresh, *err = false, fmt.Errorf("%w: %v", errPanic, p)
+	}
 }
 
 // run names the script by its hash, and sends it to a server that has lost it.
@@ -115,52 +102,30 @@ func yes(reply rueidis.RedisResult) (bool, error) {
 	return false, errAnswer
 }
 
-// aside tries no longer than ctx lasts: the client may wait for a connection, of
-// which a cluster has several, without looking at it. What comes too late counts as
-// used.
-func (s *server) aside(ctx context.Context, try func() (bool, error)) (fresh bool, err error) {
-	type answer struct {
-		fresh bool
-		err   error
-	}
-	answered := make(chan answer, 1)
-	if !s.start(func() {
-		fresh, err := try()
-		answered <- answer{fresh, err}
-	}) {
-		return false, errClosed
-	}
-	select {
-	case a := <-answered:
-		return a.fresh, a.err
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-}
-
 // write asks on the connection of the write how many replicas have it: on another
 // one the answer would be about that connection's writes, that is, none. Once the
 // id is recorded, whatever else happens is a confirmation that is missing. It asks
 // in a second trip: in one, a replay would wait for the replicas, too, and a deadline
 // over meanwhile would not tell whether the id is recorded.
-func (s *server) write(ctx context.Context, key string, args []string, written *atomic.Bool) (fresh bool, err error) {
-	err = s.client.Dedicated(func(c rueidis.DedicatedClient) (err error) {
-		if ctx.Err() != nil {
-			return ctx.Err()
+func (s *server) write(c *call) (fresh bool, err error) {
+	err = s.client.Dedicated(func(d rueidis.DedicatedClient) (err error) {
+		defer recovered(&fresh, &err) // here, or the connection would never be given back
+		if c.ctx.Err() != nil {
+			return c.ctx.Err()
 		}
 		// EVAL carries the script: a server that has lost it costs no second try.
-		fresh, err = yes(c.Do(ctx, c.B().Eval().Script(s.text).Numkeys(1).Key(key).Arg(args...).Build()))
+		fresh, err = yes(d.Do(c.ctx, d.B().Eval().Script(s.text).Numkeys(1).Key(c.key).Arg(c.args...).Build()))
 		if err != nil || !fresh {
 			return err
 		}
-		written.Store(true)
+		c.written.Store(true)
 		wait := int64(1)
-		if deadline, ok := ctx.Deadline(); ok {
+		if deadline, ok := c.ctx.Deadline(); ok {
 			wait = max(1, time.Until(deadline).Milliseconds()*4/5)
 		}
-		switch n, err := c.Do(ctx, c.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build()).AsInt64(); {
+		switch n, err := d.Do(c.ctx, d.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build()).AsInt64(); {
 		case err != nil:
-			return fmt.Errorf("%w: %w", errReplicas, err)
+			return err
 		case n < s.replicas:
 			return errReplicas
 		}
@@ -173,6 +138,7 @@ func (s *server) write(ctx context.Context, key string, args []string, written *
 // their time: every key has an expiry, so each policy but noeviction may do it. A
 // command under way may outlive the store's end: Close waits for it.
 func (s *server) look() {
+	defer func() { _ = recover() }() // of a hook, or of the logger itself: nobody can be told
 	ctx, cancel := context.WithTimeout(s.ctx, s.patience)
 	defer cancel()
 	for _, node := range s.client.Nodes() {

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -29,6 +30,7 @@ const lost = ""
 type stub struct {
 	addr   string
 	answer func(args []string) string // a raw reply to EVAL, EVALSHA and WAIT
+	info   string                     // a raw reply to INFO, if not an empty one
 
 	mu       sync.Mutex
 	commands [][]string // those of the scripts, with the connection's number last
@@ -88,7 +90,7 @@ func (s *stub) reply(args []string, number int) string {
 	case "PING":
 		return "+PONG\r\n"
 	case "INFO":
-		return "$0\r\n\r\n"
+		return cmp.Or(s.info, "$0\r\n\r\n")
 	}
 	return "+OK\r\n"
 }

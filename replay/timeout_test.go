@@ -140,6 +140,11 @@ func TestNoUseWaitsForAConnectionThatAnotherCallMakes(t *testing.T) {
 	addr, dialled, lose := deaf(t)
 	client := stubClient(t, addr, false)
 	store := must(t)(replay.Redis(client, replay.RedisConfig{}))
+	// The server has just answered when the connection is lost.
+	eventually(t, "a first use", func() error {
+		_, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
+		return err
+	})
 	lose()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
