@@ -139,6 +139,8 @@ func TestCredentialsAttacks(t *testing.T) {
 		"basic":                               {lines{"Authorization: Basic YWxpY2U6eA=="}, 401, true},
 		"digest":                              {lines{`Authorization: Digest username="a"`}, 401, true},
 		"an unknown scheme":                   {lines{"Authorization: Bearerish " + good}, 401, true},
+		"a scheme with a digit":               {lines{"Authorization: Bearer2 " + good}, 401, true},
+		"a scheme with a hyphen":              {lines{"Authorization: Bearer-MAC " + good}, 401, true},
 		"a scheme cut short":                  {lines{"Authorization: Bear " + good}, 401, true},
 		"a bare token":                        {lines{"Authorization: " + good}, 401, true},
 		"DPoP while binding is off":           {lines{"Authorization: DPoP " + good}, 401, true},

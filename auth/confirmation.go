@@ -29,6 +29,15 @@ func (b confirmation) kind() identity.Binding {
 	}
 }
 
+// scheme is how a good token was presented: with a proof when it is bound to a key.
+// Nothing known yet counts as a bearer token.
+func (e *verified) scheme() scheme {
+	if e != nil && e.confirm.kind() == identity.DPoP {
+		return dpop
+	}
+	return bearer
+}
+
 // confirmation reads cnf. Anything but the bindings that are configured is a
 // fault: a token that says it is bound must never pass as one that is not.
 func (v *Verifier) confirmation(cnf string) (confirmation, bool) {

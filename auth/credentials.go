@@ -40,11 +40,11 @@ func credentials(h http.Header, withDPoP bool) (token string, s scheme, refusal 
 	return token, s, nil
 }
 
-// schemeEnd is where the scheme's name ends: at the first byte that cannot be
-// part of one of ours.
+// schemeEnd is where the scheme's name ends. Of what else a name may hold by RFC
+// 9110 section 5.6.2 no registered one makes use.
 func schemeEnd(v string) int {
 	for i := range len(v) {
-		if c := v[i] | 0x20; c < 'a' || c > 'z' {
+		if !alphabet[v[i]] {
 			return i
 		}
 	}

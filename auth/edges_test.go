@@ -154,3 +154,35 @@ func TestKeyPublishedDuringAFetchIsFetchedAfterTheCooldown(t *testing.T) {
 		}
 	})
 }
+
+// The scheme whose challenge tells the error is the one the client used, also when
+// another middleware than the one that judged the token refuses it.
+func TestASecondMiddlewareRefusesInTheSchemeThatWasUsed(t *testing.T) {
+	t.Parallel()
+	b := newBound(t, nil)
+	v := newVerifier(t, func() auth.Config {
+		cfg := configFor(b.iss)
+		cfg.DPoP = &auth.DPoP{BaseURL: apiURL, Seen: &seen{}}
+		return cfg
+	}())
+	b.server, b.engine = nil, newEngine(v.Middleware(), v.Middleware(auth.Audience("another")))
+	for name, tc := range map[string]struct {
+		authorization string
+		proofs        []string
+		fault         int // which challenge tells it
+	}{
+		"a bound token":   {"DPoP " + b.token, []string{b.proof(t, authtest.Proof{})}, 1},
+		"an ordinary one": {"Bearer " + mint(t, b.iss, nil), nil, 0},
+	} {
+		w := b.send("/whoami", tc.authorization, tc.proofs...)
+		got := w.Header().Values("WWW-Authenticate")
+		if w.Code != 401 || len(got) != 2 {
+			t.Fatalf("%s: %d, challenges %q", name, w.Code, got)
+		}
+		for i, challenge := range got {
+			if strings.Contains(challenge, `error="invalid_token"`) != (i == tc.fault) {
+				t.Errorf("%s: challenge %d is %q", name, i, challenge)
+			}
+		}
+	}
+}

@@ -107,12 +107,9 @@ func guard(extra string, judge func(*identity.Principal) *Error) gin.HandlerFunc
 // refuseGuarded answers through the verifier that let the request pass; without
 // one in front it answers all the same and tells the program's log.
 func refuseGuarded(c *gin.Context, e *verified, p *identity.Principal, refusal *Error, extra string) {
-	a, sink, s := &answers{bearer: true}, audit.Slog(nil), bearer
+	a, sink := &answers{bearer: true}, audit.Slog(nil)
 	if e != nil {
 		a, sink = e.owner.answers, e.owner.cfg.Audit
-		if e.confirm.kind() == identity.DPoP {
-			s = dpop
-		}
 	}
 	subject := ""
 	if p != nil {
@@ -123,7 +120,7 @@ func refuseGuarded(c *gin.Context, e *verified, p *identity.Principal, refusal *
 		a.plain(c, refusal)
 		return
 	}
-	a.write(c, refusal, s, extra)
+	a.write(c, refusal, e.scheme(), extra)
 }
 
 // StepUp lets a request pass whose user authenticated strongly and lately enough

@@ -49,7 +49,9 @@ func metadataURL(resource string) string {
 	if err != nil {
 		return ""
 	}
-	u.Path = wellKnown + strings.TrimSuffix(u.Path, "/")
-	u.RawPath = ""
+	u.RawPath = wellKnown + strings.TrimSuffix(u.EscapedPath(), "/")
+	if u.Path, err = url.PathUnescape(u.RawPath); err != nil {
+		return ""
+	}
 	return u.String()
 }

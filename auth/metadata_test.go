@@ -18,6 +18,9 @@ func TestMetadataTellsWhatIsConfigured(t *testing.T) {
 		"https://api.example/":        "https://api.example/.well-known/oauth-protected-resource",
 		"https://api.example/v1/docs": "https://api.example/.well-known/oauth-protected-resource/v1/docs",
 		"https://api.example:8443/a":  "https://api.example:8443/.well-known/oauth-protected-resource/a",
+		"https://api.example/a%2Fb/":  "https://api.example/.well-known/oauth-protected-resource/a%2Fb",
+		"https://api.example/a%2F":    "https://api.example/.well-known/oauth-protected-resource/a%2F",
+		"https://api.example/%C3%BC":  "https://api.example/.well-known/oauth-protected-resource/%C3%BC",
 	} {
 		cfg := configFor(iss)
 		cfg.Resource, cfg.MTLS = resource, true

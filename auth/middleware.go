@@ -67,7 +67,7 @@ func (v *Verifier) serve(c *gin.Context, o *options) {
 		return
 	}
 	start := time.Now()
-	var s scheme
+	s := e.scheme()
 	var refusal *Error
 	if !again || e == v.nobody {
 		e, s, refusal = v.authenticate(c, start)
