@@ -86,3 +86,36 @@ func TestNamesWithBracketsAreLocated(t *testing.T) {
 		`{"n":{"12":"x","1":"xx"}}`:              "400, rule.min #/n/12",
 	})
 }
+
+// Names below any may be any, but none twice: what is kept to know that is small
+// against the document, and nothing when no more faults will be listed.
+//
+//nolint:paralleltest // it counts allocated bytes
+func TestThousandsOfNamesAreRememberedInLittleRoom(t *testing.T) {
+	names := `{"x":1` + counted(9900, `,"n%d`+times(20, "y")+`":1`)
+	for doc, want := range map[string]string{
+		`{"any":` + names + `},"m":1}`:       "unknown_field",
+		`{"any":` + names + `,"x":1}}`:       "duplicate_field",
+		`{"any":` + names + `,"\u0078":1}}`:  "duplicate_field",
+		`{"any":` + names + `,"n9899":[{}}}`: "malformed_json",
+		names + `}`:                          "unknown_field",
+	} {
+		c, rewind := benchContext([]byte(doc))
+		rewind()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := binding.JSON[wide](c)
+		runtime.ReadMemStats(&after)
+		e, _ := err.(*binding.Error) //nolint:errorlint // it is documented to be one
+		if e == nil || e.Issues[0].Code != want {
+			t.Errorf("%.40s: %.100v", doc, err)
+		}
+		budget := 3 * uint64(len(doc))
+		if want == "duplicate_field" {
+			budget = 4 * mib // nothing is wrong before the last name, so the decoder built it all
+		}
+		if cost := after.TotalAlloc - before.TotalAlloc; cost > budget && !testserver.Race {
+			t.Errorf("%s: %d bytes allocated for %d", want, cost, len(doc))
+		}
+	}
+}

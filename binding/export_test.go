@@ -40,3 +40,12 @@ func Decode(data []byte, out any, opts ...Options) *Error {
 	}
 	return s.decode(data, out)
 }
+
+// Judgements returns what the rules say of what out points to: as a request gets to
+// know it, and all of it.
+func Judgements(out any, opts ...Options) (told, all *Error) {
+	s := builtin.withAll(opts)
+	told = s.validate(InBody, reflect.ValueOf(out))
+	all = s.with(Options{MaxIssues: 1 << 30}).validate(InBody, reflect.ValueOf(out))
+	return told, all
+}

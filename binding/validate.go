@@ -22,7 +22,7 @@ func (s *settings) validate(in Source, out reflect.Value) *Error {
 		return nil // gin's documented way to switch validation off
 	}
 	r := ruler{s: s, in: in, by: v}
-	r.engine, _ = ginEngine(v)
+	r.engine = ginEngine(v)
 	return r.run(out)
 }
 
@@ -37,6 +37,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 		return nil
 	}
 	r := ruler{s: s, in: InBody, by: v}
+	r.engine = ginEngine(v)
 	if engine, ok := v.Engine().(*validator.Validate); ok {
 		name := base(out.Type()).Name() + "."
 		present := map[string]bool{}
@@ -110,13 +111,13 @@ var ginValidator = func(t reflect.Type) reflect.Type {
 
 const ginBinding = "github.com/gin-gonic/gin/binding"
 
-// ginEngine returns the engine of gin's own validator.
-func ginEngine(v gb.StructValidator) (*validator.Validate, bool) {
+// ginEngine returns the engine of gin's own validator, and nil of others.
+func ginEngine(v gb.StructValidator) *validator.Validate {
 	if reflect.TypeOf(v) != ginValidator {
-		return nil, false
+		return nil
 	}
-	engine, ok := v.Engine().(*validator.Validate)
-	return engine, ok
+	engine, _ := v.Engine().(*validator.Validate)
+	return engine
 }
 
 // ruler collects failed rules.
@@ -202,6 +203,9 @@ func isTime(t reflect.Type) bool {
 }
 
 func (r *ruler) structure(v reflect.Value, path []byte) {
+	if r.flooded(v, path) {
+		return
+	}
 	err := r.check(v.Interface())
 	if err == nil {
 		return
@@ -231,16 +235,20 @@ func (r *ruler) add(i Issue) {
 }
 
 func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) Issue {
-	i := Issue{In: r.in, Rule: ruleName(f.Tag())}
-	i.Code = codeRulePrefix + i.Rule
 	inner := strings.TrimPrefix(f.StructNamespace(), root.Type().Name()+".")
 	at, parent := r.locate(root, inner, slices.Clone(path))
+	return r.placed(at, f, parent)
+}
+
+// placed is the issue of a rule that failed at a place, in a field of parent.
+func (r *ruler) placed(at []byte, f validator.FieldError, parent reflect.Type) Issue {
+	i := Issue{In: r.in, Rule: ruleName(f.Tag()), Param: ruleParam(f, parent, r.in)}
+	i.Code = codeRulePrefix + i.Rule
 	if r.in == InBody {
 		i.Pointer = cut(at)
 	} else {
 		i.Name = strings.TrimPrefix(string(at), "/")
 	}
-	i.Param = ruleParam(f, parent, r.in)
 	return i
 }
 

@@ -26,7 +26,7 @@ type walker struct {
 	values    int
 	above     int // bytes of the names of declared maps on the way to the current value
 	repeated  int // their sum over all values
-	seeds     [2]maphash.Seed
+	seed      maphash.Seed
 	quiet     int // above 0 below a value that is an issue as a whole
 	text      []byte
 	nameText  []byte
@@ -42,7 +42,7 @@ func (s *settings) walk(data []byte, p *plan.Result) *Error {
 }
 
 func newWalker(s *settings, data []byte) *walker {
-	return &walker{s: s, data: data, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	return &walker{s: s, data: data, seed: maphash.MakeSeed()}
 }
 
 func (w *walker) document(p *plan.Result) *Error {

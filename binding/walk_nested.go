@@ -164,17 +164,48 @@ func (w *walker) key(tried reflect.Value, name []byte) {
 	}
 }
 
-// names remembers the names of one object by a hash of 128 bits with secret seeds:
-// hostile names are kept at a fixed size, and a repetition is never overlooked.
-type names map[[2]uint64]struct{}
+// names remembers the names of one object by a hash with a secret seed: hostile
+// names are kept at a fixed size, and a repetition is never overlooked. The slots
+// are a hash table of which at most three quarters are in use; 0 is a free one.
+type names struct {
+	slots []uint64
+	used  int
+}
+
+// add puts hash in and reports whether it was not there before.
+func (n *names) add(hash uint64) bool {
+	if hash == 0 {
+		hash = 1
+	}
+	if 4*n.used >= 3*len(n.slots) {
+		old := n.slots
+		n.slots, n.used = make([]uint64, max(8, 2*len(old))), 0
+		for _, h := range old {
+			if h != 0 {
+				n.add(h)
+			}
+		}
+	}
+	mask := uint64(len(n.slots) - 1)
+	at := hash & mask
+	for ; n.slots[at] != 0; at = (at + 1) & mask {
+		if n.slots[at] == hash {
+			return false
+		}
+	}
+	n.slots[at] = hash
+	n.used++
+	return true
+}
 
 // once lists a name that seen holds already.
-func (w *walker) once(seen names, name []byte) {
-	key := [2]uint64{maphash.Bytes(w.seeds[0], name), maphash.Bytes(w.seeds[1], name)}
-	if _, twice := seen[key]; twice {
+func (w *walker) once(seen *names, name []byte) {
+	if w.truncated {
+		return // one more fault changes nothing
+	}
+	if !seen.add(maphash.Bytes(w.seed, name)) {
 		w.addAt(Issue{Code: codeDuplicate}, name)
 	}
-	seen[key] = struct{}{}
 }
 
 // within walks the value of the member called name, which field f takes.
@@ -193,7 +224,7 @@ func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
 }
 
 func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
-	seen := names{}
+	var seen names
 	var tried reflect.Value
 	if keys != nil {
 		tried = reflect.New(keys)
@@ -215,7 +246,7 @@ func (w *walker) entries(elem *plan.Node, null bool, keys reflect.Type) error {
 		default:
 			w.above += len(name)
 		}
-		w.once(seen, name)
+		w.once(&seen, name)
 		if keys != nil {
 			w.key(tried, name)
 		}
@@ -241,10 +272,7 @@ func (w *walker) members(f *plan.Fields) error {
 		}
 		at := f.Find(name, next)
 		if at < 0 || f.List[at].Hidden {
-			if strangers == nil {
-				strangers = names{}
-			}
-			if err := w.stranger(name, strangers, at >= 0); err != nil {
+			if err := w.stranger(name, &strangers, at >= 0); err != nil {
 				return err
 			}
 			continue
@@ -288,7 +316,7 @@ func needed(f *plan.Field) bool {
 
 // stranger walks a member the target does not name. A Go field without a tag is
 // never to be set, so its name is refused even where others are ignored.
-func (w *walker) stranger(name []byte, seen names, hidden bool) error {
+func (w *walker) stranger(name []byte, seen *names, hidden bool) error {
 	if hidden || !w.s.AllowUnknown {
 		w.addAt(Issue{Code: codeUnknown}, name)
 	}
