@@ -20,6 +20,7 @@ var (
 type watch struct {
 	mu    sync.Mutex
 	first *exchange
+	count int // of the exchanges watched
 	free  []*leash
 	timer *time.Timer
 	due   time.Time // when the timer fires; zero when it does not
@@ -39,8 +40,21 @@ type stage struct {
 // mostFree is how many leashes are kept for the next exchanges.
 const mostFree = 64
 
+// Each time the timer fires all exchanges are looked at. In a crowd that happens at most
+// once in a grain, or thousands that end one after another would cost their square.
+const (
+	crowd = 256
+	grain = 10 * time.Millisecond
+)
+
 // add watches x until its total budget ends, and gives it a leash.
 func (w *watch) add(x *exchange) {
+	if deserted := w.enter(x); deserted {
+		x.ctx.leash.end(context.Cause(x.ctx.Context))
+	}
+}
+
+func (w *watch) enter(x *exchange) (deserted bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	x.stage.next, x.stage.watched, x.stage.until, x.stage.cause = w.first, true, x.until, errTotal
@@ -48,23 +62,23 @@ func (w *watch) add(x *exchange) {
 		w.first.stage.prev = x
 	}
 	w.first = x
+	w.count++
 	w.arm(x.until)
 	if last := len(w.free) - 1; last < 0 {
 		x.ctx.leash = newLeash()
 	} else {
 		x.ctx.leash, w.free = w.free[last], w.free[:last]
 	}
-	if x.stage.deserted {
-		x.ctx.leash.end(context.Cause(x.ctx.Context))
-	}
+	return x.stage.deserted
 }
 
 // left ends x, whose caller does not wait for it any more.
 func (w *watch) left(x *exchange) {
+	cause := context.Cause(x.ctx.Context) // the caller's code, which may do anything: not under the lock
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if x.stage.deserted = true; x.ctx.leash != nil && !x.stage.over {
-		x.ctx.leash.end(context.Cause(x.ctx.Context))
+		x.ctx.leash.end(cause)
 	}
 }
 
@@ -121,6 +135,7 @@ func (w *watch) unlink(x *exchange) {
 		return
 	}
 	s.watched = false
+	w.count--
 	if s.prev != nil {
 		s.prev.stage.next = s.next
 	} else {
@@ -152,7 +167,11 @@ func (w *watch) fire() {
 		}
 		x = next
 	}
-	if !earliest.IsZero() {
-		w.arm(earliest)
+	if earliest.IsZero() {
+		return
 	}
+	if soonest := now.Add(grain); w.count > crowd && earliest.Before(soonest) {
+		earliest = soonest
+	}
+	w.arm(earliest)
 }
