@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"slices"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
@@ -21,9 +23,7 @@ func (s *shield) standing(stmt *gorm.Statement, values ...any) error {
 		default:
 			continue
 		}
-		scratch := &gorm.Statement{DB: stmt.DB, Table: stmt.Table, Schema: stmt.Schema, Context: stmt.Context, Clauses: map[string]clause.Clause{}}
-		scratch.AddVar(scratch, v)
-		if !dialectOf(stmt.Name()).closed(scratch.SQL.String()) {
+		if !dialectOf(stmt.Name()).closed(textOf(stmt, v)) {
 			return errForm
 		}
 	}
@@ -50,3 +50,45 @@ func (s *shield) standingConflict(stmt *gorm.Statement, oc clause.OnConflict) er
 	}
 	return s.standing(stmt, group{oc.TargetWhere.Exprs})
 }
+
+// standingBehind does the same for a clause behind the conditions.
+func (s *shield) standingBehind(stmt *gorm.Statement, e clause.Expression) error {
+	var texts []clause.Column
+	switch e := e.(type) {
+	case nil, clause.Limit, clause.OnConflict:
+		return nil
+	case clause.OrderBy:
+		if e.Expression != nil {
+			return s.standing(stmt, e.Expression)
+		}
+		for _, c := range e.Columns {
+			if c.Column.Raw && !dialectOf(stmt.Name()).closed(c.Column.Name) {
+				return errForm
+			}
+		}
+		return nil
+	case clause.GroupBy:
+		if len(e.Having) > 0 {
+			if err := s.standing(stmt, having(e.Having)); err != nil {
+				return err
+			}
+		}
+		texts = e.Columns
+	case clause.Returning:
+		texts = e.Columns
+	default:
+		return s.standing(stmt, e)
+	}
+	for _, c := range texts {
+		if c.Raw && !dialectOf(stmt.Name()).closed(c.Name) {
+			return errForm
+		}
+	}
+	return nil
+}
+
+// having is conditions as they stand in HAVING, without parentheses.
+type having []clause.Expression
+
+// Build writes the conditions.
+func (h having) Build(to clause.Builder) { clause.Where{Exprs: slices.Clone(h)}.Build(to) }

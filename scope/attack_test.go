@@ -71,7 +71,7 @@ func attacks() map[string][]attack {
 		"deletes": deleteAttacks(), "finishers": finisherAttacks(), "sessions": sessionAttacks(), "raw": rawAttacks(),
 		"generics": genericAttacks(), "shapes": shapeAttacks(), "collation": collationAttacks(),
 		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
-		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "clauses": clauseAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(),
+		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "clauses": clauseAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(), "around": aroundAttacks(),
 	}
 }
 
@@ -104,7 +104,12 @@ func TestNoStatementReachesAnotherRow(t *testing.T) {
 // strike runs one attack and looks at everything it left behind.
 func (w *world) strike(t *testing.T, name string, a attack, s setting, before []string) []string {
 	t.Helper()
-	result, err := run(a, w.env(t, s))
+	return w.judge(t, name, a, w.env(t, s), s, before)
+}
+
+func (w *world) judge(t *testing.T, name string, a attack, e *env, s setting, before []string) []string {
+	t.Helper()
+	result, err := run(a, e)
 	shown, _ := json.Marshal(result)
 	if foreignLine(string(shown)) {
 		t.Errorf("%s: foreign content came back: %s", name, shown)

@@ -200,8 +200,8 @@ func (g *guard) shield(stmt *gorm.Statement, op operation) error {
 		hook(stmt, "UPDATE", buildUpdate)
 	case reading:
 	}
-	if op != creating && !slices.Contains(stmt.BuildClauses, "WHERE") {
-		return refuse(ErrUnsupported, "a statement built without WHERE")
+	if err := shape(stmt, op); err != nil {
+		return err
 	}
 	return g.joins(stmt, s.who)
 }

@@ -15,6 +15,11 @@ import (
 func coverWrites(stmt *gorm.Statement) {
 	coverInsert(stmt, buildInsert)
 	hook(stmt, "UPDATE", buildUpdate)
+	for _, name := range [...]string{"SELECT", "DELETE"} {
+		c := stmt.Clauses[name]
+		c.Builder = buildHead
+		stmt.Clauses[name] = c
+	}
 	if !hookable(stmt.DB) {
 		_ = stmt.AddError(errDialect)
 	}
@@ -84,13 +89,22 @@ func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statemen
 	if err == nil {
 		err = check(s, stmt)
 	}
+	if err == nil {
+		err = shape(stmt, s.op)
+	}
+	if err == nil && s.op == creating { // which has no WHERE to do it
+		err = s.frame(stmt)
+	}
 	if err != nil {
 		s.refuse(stmt, err)
 		return
 	}
 	name := c.Name
-	if c.Name == "" {
-		name = "VALUES" // gorm's Values forgets its name when merged
+	switch c.Expression.(type) { // which forget their names when merged
+	case clause.Values:
+		name = "VALUES"
+	case clause.Delete:
+		name = "DELETE"
 	}
 	c = stmt.Clauses[name]
 	c.Builder = nil

@@ -130,6 +130,9 @@ func (g *grant) apply(stmt *gorm.Statement) {
 	if who.system != nil {
 		return
 	}
+	if len(stmt.BuildClauses) > 0 && who.err == nil {
+		who.err = shape(stmt, writing(stmt))
+	}
 	if who.err != nil {
 		_ = stmt.AddError(who.err)
 		stmt.SQL.Reset()

@@ -119,8 +119,8 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		s.refuse(stmt, gorm.ErrMissingWhereClause)
 		return
 	}
-	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
-		s.refuse(stmt, errForm)
+	if err := s.framed(stmt); err != nil {
+		s.refuse(stmt, err)
 		return
 	}
 	_, _ = stmt.WriteString("WHERE ")
