@@ -4,7 +4,9 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -48,6 +50,17 @@ func LocalWithClock(cfg LocalConfig, wall func() time.Time, mono func() time.Dur
 // Sweep runs what the timer of a Local store runs.
 func Sweep(s Store) { s.(*local).sweep() }
 
+// LateUse is Use by somebody who is held up after finding the window.
+func LateUse(s Store, id [16]byte, until time.Time, meanwhile func()) (fresh bool, err error) {
+	l := s.(*local)
+	w, err := l.find(l.index(until))
+	if err != nil {
+		return false, err
+	}
+	meanwhile()
+	return l.useIn(w, id)
+}
+
 // Bytes returns how much memory the filters of a Local store take.
 func Bytes(s Store) int64 { return s.(*local).bytes.Load() }
 
@@ -68,26 +81,54 @@ func Exact(window time.Duration, maxBytes int64) Store {
 	return newExact(windows{int64(window.Seconds())}, maxBytes, systemClock())
 }
 
+// ExactWithClock is Exact on clocks of the test's own.
+func ExactWithClock(wall func() time.Time, mono func() time.Duration) Store {
+	return newExact(windows{3600}, 1<<30, clock{wall: wall, mono: mono})
+}
+
 // LimitKnown bounds what a shared store remembers in this process.
 func LimitKnown(s Store, maxBytes int64) { s.(*fronted).known.maxBytes = maxBytes }
 
 // StoreOf returns a guard's store.
 func StoreOf(g *Guard) Store { return g.store }
 
-// Refusals fills one filter to its capacity and returns how many of n other ids it
-// takes for its own.
-func Refusals(capacity uint, rate float64, n int) (refused int) {
+// Refusals fills a number of filters to their capacity and returns how many of n
+// other ids they take for their own.
+func Refusals(capacity uint, rate float64, filters, n int) (refused int) {
 	size, hashes := bloom.EstimateParameters(capacity, rate)
-	l, random := newLink(size, hashes), rand.NewPCG(1, 2)
-	for range capacity {
-		l.testOrAdd(trail{random.Uint64(), random.Uint64() | 1})
-	}
-	for range n {
-		if l.test(trail{random.Uint64(), random.Uint64() | 1}) {
-			refused++
+	random := rand.NewPCG(1, 2)
+	for range filters {
+		l := newLink(size, hashes)
+		for range capacity {
+			l.testOrAdd(trail{random.Uint64(), random.Uint64() | 1})
+		}
+		for range n / filters {
+			if l.test(trail{random.Uint64(), random.Uint64() | 1}) {
+				refused++
+			}
 		}
 	}
 	return refused
+}
+
+// FirstLink returns how many ids the smallest filter takes with which a shard of a
+// Local store begins.
+func FirstLink(capacity int) uint {
+	s := newSizing(capacity, defaultRate)
+	return slices.Min(s.first[:])
+}
+
+// Chain returns the rate of the first n filters of a shard together, when they are
+// full, as if they were ideal.
+func Chain(cfg LocalConfig, n int, lately uint) (rate float64) {
+	s, before := newSizing(cfg.Capacity, cfg.FalsePositiveRate), uint(0)
+	for i := range n {
+		size, hashes, capacity := s.link(0, i, before, lately)
+		k := float64(hashes)
+		rate += math.Pow(1-math.Exp(-k*float64(capacity)/float64(size)), k)
+		before = min(capacity, 1<<30)
+	}
+	return rate
 }
 
 // Scripts returns the scripts by the hashes under which they are run.

@@ -16,6 +16,9 @@ const (
 	// small is the capacity with which a shard of unknown size starts. A window
 	// that is hardly used then costs some 50 KiB.
 	small = 512
+	// smallest is the least capacity of a filter: in a smaller one chance makes full
+	// spots that the formula for its rate does not expect.
+	smallest = 64
 )
 
 // sizing says how the filters of a store grow.
@@ -35,7 +38,7 @@ func newSizing(capacity int, rate float64) *sizing {
 		}
 		share := float64(capacity) / shards
 		// Ids spread unevenly: four standard deviations of room.
-		s.first[i] = uint(math.Ceil(share + 4*math.Sqrt(share) + 1))
+		s.first[i] = max(smallest, uint(math.Ceil(share+4*math.Sqrt(share)+1)))
 	}
 	return s
 }
@@ -186,11 +189,12 @@ func (m mixer) mix(id *[16]byte) (fp uint64, shard int) {
 
 // share is the part of the rate that the n-th link may use up. The first one gets
 // nearly all of it, so that a window whose size was right costs what a single
-// filter does. The others share the rest: the squares' reciprocals add up to π²/6.
+// filter does. The others share a little: the squares' reciprocals add up to π²/6.
+// What is left makes up for rounding, a filter having a whole number of hashes.
 func share(n int) float64 {
-	const first = 0.95
+	const first, others = 0.93, 0.05
 	if n == 0 {
 		return first
 	}
-	return (1 - first) * 6 / (math.Pi * math.Pi) / float64(n*n)
+	return others * 6 / (math.Pi * math.Pi) / float64(n*n)
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,10 @@ func (l *local) Use(_ context.Context, id [16]byte, until time.Time) (fresh bool
 	if w == nil {
 		return false, err
 	}
+	return l.useIn(w, id)
+}
+
+func (l *local) useIn(w *window, id [16]byte) (fresh bool, err error) {
 	fp, shard := l.mix(&id)
 	if w.tables != nil {
 		return w.tables[shard].use(fp, func(bytes int64) error { return l.take(w, bytes) })
@@ -192,15 +197,21 @@ func (l *local) grow(w *window, shard, n int, before uint) (link, uint, error) {
 	return newLink(bits, hashes), capacity, nil
 }
 
-// take accounts for more memory of a window, or refuses it.
+// take accounts for more memory of a window, or refuses it. A use that is late may
+// still be at work on a window that is gone: what that takes lasts no longer.
 func (l *local) take(w *window, bytes int64) error {
 	if l.bytes.Add(bytes) > l.maxBytes {
 		l.bytes.Add(-bytes)
 		return unavailable(errFull)
 	}
-	w.bytes.Add(bytes)
+	if w.bytes.Add(bytes) < 0 {
+		l.bytes.Add(-bytes)
+	}
 	return nil
 }
+
+// release gives back the memory of a window that is gone.
+func (l *local) release(w *window) { l.bytes.Add(-w.bytes.Swap(math.MinInt64 / 2)) }
 
 // arm sets the timer to the next moment at which a window may be dropped, or stops
 // it for 0. The caller holds mu.
@@ -235,7 +246,7 @@ func (l *local) sweep() {
 	for w := range state.all() {
 		if mono >= w.deadline && !wall.Before(l.end(w.index)) {
 			over = append(over, w.index)
-			l.bytes.Add(-w.bytes.Load())
+			l.release(w)
 			continue
 		}
 		next = next.with(w)
@@ -263,7 +274,9 @@ func (l *local) Close() error {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	l.bytes.Store(0)
+	for w := range l.state.Load().all() {
+		l.release(w)
+	}
 	state := newState(fewSlots)
 	state.closed = true
 	l.state.Store(state)

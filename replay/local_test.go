@@ -227,10 +227,42 @@ func TestAFullFilterKeepsItsRate(t *testing.T) {
 	const rate = 1e-5
 	for _, capacity := range []uint{64, 512, 100_000} {
 		n := soak(10_000_000, 200_000_000)
-		refused := replay.Refusals(capacity, rate, n)
+		refused := replay.Refusals(capacity, rate, 1, n)
 		t.Logf("%d ids: measured rate %.2e", capacity, float64(refused)/float64(n))
 		if expected := rate * float64(n); float64(refused) > 1.25*expected+6*math.Sqrt(expected) {
 			t.Errorf("%d ids: %d refused by mistake, %.0f expected", capacity, refused, expected)
+		}
+	}
+}
+
+// No filter is so small that chance fills it more than its formula says: on average
+// over many of them.
+func TestAStoreForAFewIDsKeepsItsRateToo(t *testing.T) {
+	t.Parallel()
+	const rate, n = 1e-5, 10_000_000
+	for _, capacity := range []int{1, 16, 63, 1000} {
+		first := replay.FirstLink(capacity)
+		refused := replay.Refusals(first, rate, n/200, n)
+		t.Logf("Capacity %d, filters of %d ids: measured rate %.2e", capacity, first, float64(refused)/n)
+		if float64(refused) > rate*n*5/4 {
+			t.Errorf("Capacity %d, filters of %d ids: %d refused by mistake, %.0f expected", capacity, first, refused, rate*n)
+		}
+	}
+}
+
+// However long a chain gets, and however it grows.
+func TestTheRatesOfAChainAddUpToLessThanTheRateAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0.01, 1e-6, 1e-9, 1e-12} {
+		for _, capacity := range []int{0, 1, 100_000} {
+			for _, lately := range []uint{0, 5000} {
+				for n, low := range map[int]float64{1: 0.9, 2: 0.92, 20: 0.94} {
+					sum := replay.Chain(replay.LocalConfig{Capacity: capacity, FalsePositiveRate: rate}, n, lately)
+					if sum > rate || sum < rate*low {
+						t.Errorf("rate %g, Capacity %d, %d links: %g of the rate", rate, capacity, n, sum/rate)
+					}
+				}
+			}
 		}
 	}
 }
@@ -337,6 +369,42 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	if n := runtime.NumGoroutine(); n > before+50 {
 		t.Errorf("%d goroutines more", n-before)
+	}
+}
+
+// A use may be held up so long that its window is gone meanwhile. The memory that it
+// then takes goes with it, and is not counted for ever.
+func TestALateUseTakesNoMemoryForGood(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]func(wall func() time.Time, mono func() time.Duration) (replay.Store, error){
+		"filters": func(wall func() time.Time, mono func() time.Duration) (replay.Store, error) {
+			return replay.LocalWithClock(replay.LocalConfig{}, wall, mono)
+		},
+		"tables": func(wall func() time.Time, mono func() time.Duration) (replay.Store, error) {
+			return replay.ExactWithClock(wall, mono), nil
+		},
+	} {
+		for _, gone := range []string{"swept", "closed"} {
+			m := &machine{time: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+			store := must(t)(s(m.wall, m.mono))
+			accepts(t, store, storetest.ID(), m.wall())
+			for range 100 { // enough to make filters of their own
+				_, _ = replay.LateUse(store, storetest.ID(), m.wall(), func() {
+					if gone == "closed" {
+						_ = store.Close()
+						return
+					}
+					m.run(3 * time.Hour)
+					replay.Sweep(store)
+				})
+				if n := replay.Bytes(store); n != 0 {
+					t.Fatalf("%s, %s: %d bytes are left of nothing", name, gone, n)
+				}
+				if gone == "closed" {
+					break
+				}
+			}
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type window struct {
 	index    int64
 	deadline time.Duration // on the monotonic clock
 	lately   uint          // ids a shard of the busiest other window had when this one was made
-	bytes    atomic.Int64
+	bytes    atomic.Int64  // of memory; far below zero when the window is gone
 	chains   *[shards]chain
 	tables   *[shards]table
 }
