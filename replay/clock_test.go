@@ -137,6 +137,34 @@ func TestAWindowMadeByAWrongClockIsKept(t *testing.T) {
 	}
 }
 
+// Nor does it come back when the store makes room for more windows than it had.
+func TestNewWindowsLetNoDroppedOneComeBack(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, dropped := range []int{1, 100} { // known by number, and by the floor
+		m := &machine{time: noon}
+		store := must(t)(replay.LocalWithClock(replay.LocalConfig{}, m.wall, m.mono))
+		var ids [][16]byte
+		for i := range dropped {
+			ids = append(ids, storetest.ID())
+			if !accepts(t, store, ids[i], noon.Add(time.Duration(i)*time.Hour)) {
+				t.Fatal("a first use was refused")
+			}
+		}
+		m.run(time.Duration(dropped+2) * time.Hour)
+		replay.Sweep(store)
+		m.set(-m.mono())
+		for n := range 50 {
+			accepts(t, store, storetest.ID(), noon.Add(time.Duration(200+n)*time.Hour))
+			for i, id := range ids {
+				if accepts(t, store, id, noon.Add(time.Duration(i)*time.Hour)) {
+					t.Fatalf("with %d new windows, dropped window %d came back", n+1, i)
+				}
+			}
+		}
+	}
+}
+
 // Dropped windows are known by their number, but not any number of them.
 func TestTheListOfDroppedWindowsIsBounded(t *testing.T) {
 	t.Parallel()

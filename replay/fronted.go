@@ -52,11 +52,7 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 	if !f.breaker.allow() {
 		return false, unavailable(errOpen)
 	}
-	call, cancel := f.timeout.bound(ctx)
-	fresh, err = f.remote.Use(call, id, until)
-	cancel()
-	f.judge(ctx, err)
-	if err != nil {
+	if fresh, err = f.ask(ctx, id, until); err != nil {
 		return false, unavailable(err)
 	}
 	if !fresh {
@@ -74,6 +70,15 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 		first, err = f.known.Use(ctx, id, until)
 	}
 	return first || err != nil, nil
+}
+
+// ask lets the remote store decide, in time.
+func (f *fronted) ask(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
+	call, cancel := f.timeout.bound(ctx)
+	defer cancel() // a store of the application's own may panic
+	fresh, err = f.remote.Use(call, id, until)
+	f.judge(ctx, err)
+	return fresh, err
 }
 
 // alone decides without the store, from what this process has accepted. It cannot

@@ -267,6 +267,30 @@ func TestTheRatesOfAChainAddUpToLessThanTheRateAskedFor(t *testing.T) {
 	}
 }
 
+// All of an id counts, and where its marks are nobody outside the process can tell:
+// ids made to meet in a filter whose places were known do not.
+func TestIDsThatAreNearlyAlikeAreDifferent(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(time.Hour)
+	for name, store := range map[string]replay.Store{
+		"filters": must(t)(replay.Local(replay.LocalConfig{})),
+		"tables":  must(t)(replay.Exact(time.Hour, 1<<30), nil),
+	} {
+		for range 100 {
+			base := storetest.ID()
+			for bit := range 129 {
+				id := base
+				if bit < 128 {
+					id[bit/8] ^= 1 << (bit % 8)
+				}
+				if !accepts(t, store, id, until) {
+					t.Fatalf("%s: bit %d does not count", name, bit)
+				}
+			}
+		}
+	}
+}
+
 // What stands in front of a shared store refuses nothing by mistake.
 func TestExactTablesAreExactAndCompact(t *testing.T) {
 	t.Parallel()

@@ -105,6 +105,54 @@ func TestAUseKeepsItsOwnContext(t *testing.T) {
 	})
 }
 
+// Clients that have no patience, or leave, say nothing about the store, however many
+// they are.
+func TestImpatientClientsAreNotTheStoresFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, limit := range []time.Duration{50 * time.Millisecond, 20 * time.Second} {
+			store := &hanging{}
+			g := newGuard(t, replay.Config{Store: store, Timeout: limit})
+			for n := range int64(20) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				if err := g.Consume(ctx, token()); !errors.Is(err, replay.ErrUnavailable) {
+					t.Error(err)
+				}
+				cancel()
+				if asked := store.asked.Load(); asked != n+1 {
+					t.Fatalf("limit %v: the store was asked %d times for %d uses", limit, asked, n+1)
+				}
+			}
+			_ = g.Close()
+		}
+	})
+}
+
+// panicking is a store of an application's own that makes a mistake.
+type panicking struct{ ctx context.Context }
+
+func (s *panicking) Use(ctx context.Context, _ [16]byte, _ time.Time) (bool, error) {
+	s.ctx = ctx
+	panic("a mistake")
+}
+
+func (*panicking) Close() error { return nil }
+
+// What a use holds is given back whatever way it ends.
+func TestAPanicOfAStoreLeavesNoTimerBehind(t *testing.T) {
+	t.Parallel()
+	store := &panicking{}
+	g := newGuard(t, replay.Config{Store: store, Timeout: 30 * time.Second})
+	func() {
+		defer func() { _ = recover() }()
+		_ = g.Consume(t.Context(), token())
+		t.Error("the panic went nowhere")
+	}()
+	if store.ctx.Err() == nil {
+		t.Error("the context of the use goes on")
+	}
+}
+
 // deaf is a server that greets its first connection, then loses it, and takes others
 // without a word.
 func deaf(t *testing.T) (addr string, accepted <-chan struct{}, lose func()) {
