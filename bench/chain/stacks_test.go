@@ -43,7 +43,15 @@ func guarded() []stack {
 	}
 }
 
-func all() []stack { return append([]stack{{"bare", mountBare}}, guarded()...) }
+func all() []stack {
+	return append([]stack{{"bare", mountBare}, {"bare/predicate", mountPredicate}}, guarded()...)
+}
+
+// serves says whether the stack is measured on a route: with a predicate bare is another
+// only where a row is read.
+func (s stack) serves(r route) bool {
+	return s.name != "bare/predicate" || strings.HasPrefix(r.path, orderPath) || strings.HasPrefix(r.path, quotePath)
+}
 
 // newEnv opens the table: a thousand own rows and one of somebody else's.
 func newEnv(ctx context.Context) (*env, func(), error) {

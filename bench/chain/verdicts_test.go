@@ -101,3 +101,15 @@ func TestAllStacksGiveTheSameVerdicts(t *testing.T) {
 		})
 	}
 }
+
+// What stands beside bare gin on the routes that read a row must find what is found
+// there under a predicate, and nothing else.
+func TestThePredicateByHandConfines(t *testing.T) {
+	e := newTestEnv(t)
+	h := stack{"bare/predicate", mountPredicate}.start(t, e)
+	for id, want := range map[string]int{ownID: 200, foreignID: 404, absentID: 404} {
+		if status := ask(h, http.MethodGet, orderPath+id, "", nil); status != want {
+			t.Errorf("%s: status %d, want %d", id, status, want)
+		}
+	}
+}

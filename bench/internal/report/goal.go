@@ -12,15 +12,24 @@ type goal struct {
 	want       float64
 	unit       string
 	got        func(*Report) (float64, bool)
+
+	aside  string // what is told beside the figure, and the figure it is told with
+	beside func(*Report) (float64, bool)
 }
 
 func atMost(area, text string, want float64, unit string, got func(*Report) (float64, bool)) goal {
-	return goal{area, text, true, want, unit, got}
+	return goal{area: area, text: text, atMost: true, want: want, unit: unit, got: got}
 }
 
 // atLeast is a ratio that should be high.
 func atLeast(area, text string, want float64, got func(*Report) (float64, bool)) goal {
-	return goal{area, text, false, want, "×", got}
+	return goal{area: area, text: text, want: want, unit: "×", got: got}
+}
+
+// with tells another figure beside the goal's own, for the same scale.
+func (g goal) with(aside string, beside func(*Report) (float64, bool)) goal {
+	g.aside, g.beside = aside, beside
+	return g
 }
 
 // value is the median of a line.
@@ -86,10 +95,17 @@ func (g goal) verdict(r *Report) (measured, verdict string) {
 	case !ok:
 		return "–", "not measured"
 	case g.atMost && v <= g.want+1e-9, !g.atMost && v >= g.want-1e-9:
-		return g.format(v), "met"
+		verdict = "met"
 	default:
-		return g.format(v), "MISSED"
+		verdict = "MISSED"
 	}
+	measured = g.format(v)
+	if g.beside != nil {
+		if other, ok := g.beside(r); ok {
+			measured += fmt.Sprintf(" (%s: %s)", g.aside, g.format(other))
+		}
+	}
+	return measured, verdict
 }
 
 func (g goal) format(v float64) string {

@@ -25,11 +25,15 @@ func chainGoals() []goal {
 		{"json", "auth and two limits"}, {"bind", "and a strict body"}, {"order", "auth, limits and an owned row"}, {"quote", "all together"},
 	} {
 		at := "wire/Wire/" + route.name
-		all = append(all, atLeast("chain", "requests/s of bare gin through wrk: "+route.text, 0.85, ratio(at+"/ginsec", at+"/bare", rate)))
+		all = append(all, atLeast("chain", "requests/s of bare gin through wrk: "+route.text, 0.85, ratio(at+"/ginsec", at+"/bare", rate)).
+			with("with the predicate by hand and nothing else", ratio(at+"/bare/predicate", at+"/bare", rate)))
 	}
+	const json, bare = "wire/Wire/json", "bare gin itself"
 	return append(all,
-		atLeast("chain", "requests/s of gin-jwt + keyfunc + ulule through wrk: auth and two limits", 4.5, ratio("wire/Wire/json/ginsec", "wire/Wire/json"+ginJWT, rate)),
-		atLeast("chain", "requests/s of auth0 + ulule through wrk: auth and two limits", 7.5, ratio("wire/Wire/json/ginsec", "wire/Wire/json"+auth0, rate)),
+		atLeast("chain", "requests/s of gin-jwt + keyfunc + ulule through wrk: auth and two limits", 4.5, ratio(json+"/ginsec", json+ginJWT, rate)).
+			with(bare, ratio(json+"/bare", json+ginJWT, rate)),
+		atLeast("chain", "requests/s of auth0 + ulule through wrk: auth and two limits", 7.5, ratio(json+"/ginsec", json+auth0, rate)).
+			with(bare, ratio(json+"/bare", json+auth0, rate)),
 		atMost("chain", "over bare gin in process: auth and two limits", 1.3, "µs", over("chain/Process/json/ginsec", "chain/Process/json/bare", cpu, 1e-3)),
 		atMost("chain", "allocations over bare gin: auth and two limits", 6, "", over("chain/Process/json/ginsec", "chain/Process/json/bare", allocs, 1)),
 		atMost("chain", "a fresh token each request, of golang-jwt + keyfunc + ulule: auth and two limits", 1.0, "×", ratio("chain/Fresh/json/ginsec", "chain/Fresh/json"+byHand, cpu)),
