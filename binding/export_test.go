@@ -49,3 +49,14 @@ func Judgements(out any, opts ...Options) (told, all *Error) {
 	all = s.with(Options{MaxIssues: 1 << 30}).validate(InBody, reflect.ValueOf(out))
 	return told, all
 }
+
+// NamesOf returns the names of a field's parameters as they are written.
+func NamesOf(field string) (names []string) {
+	for name := range parameters(field) {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Ambiguous tells of a disposition that others read differently.
+func Ambiguous(disposition string) bool { return ambiguous(disposition) }

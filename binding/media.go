@@ -31,7 +31,7 @@ func (s *settings) accept(h http.Header, wanted func(media string) bool) *Error 
 	// The two spellings nearly every client sends need no parser.
 	if t := types[0]; t != "application/json" && t != "application/json; charset=utf-8" || !wanted("application/json") {
 		media, params, err := mime.ParseMediaType(t)
-		if err != nil || !wanted(media) {
+		if err != nil || !wanted(media) || extended(t) {
 			return s.fail(http.StatusUnsupportedMediaType, codeMediaType, err)
 		}
 		if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {

@@ -139,7 +139,7 @@ func (f *filler) part(p *multipart.Part) *Error {
 	}
 	disposition, params, err := mime.ParseMediaType(p.Header.Get("Content-Disposition"))
 	name := params["name"]
-	if err != nil || disposition != "form-data" || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 || encoded(p) {
+	if err != nil || disposition != "form-data" || !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 || encoded(p) || ambiguous(p.Header.Get("Content-Disposition")) {
 		f.add("", codeForm, "")
 		return nil //nolint:nilerr // it became an issue
 	}
@@ -199,7 +199,7 @@ func foreignText(p *multipart.Part) bool {
 	}
 	_, params, err := mime.ParseMediaType(declared)
 	charset, ok := params["charset"]
-	return err != nil || ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii")
+	return err != nil || extended(declared) || ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii")
 }
 
 // content reads a part, at most limit bytes. It returns nil when the body tore.

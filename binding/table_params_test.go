@@ -451,6 +451,7 @@ func TestTheTableOfMultipartBodies(t *testing.T) {
 		"text in UTF-8":        {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=\"UTF-8\"", "hi"), rawType, "200"},
 		"text in ASCII":        {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=us-ascii", "hi"), rawType, "200"},
 		"text of no type":      {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset", "hi"), rawType, "400, malformed_form title"},
+		"text in two charsets": {raw("Content-Disposition: form-data; name=title\r\nContent-Type: text/plain; charset=utf-16; charset*=UTF-8''utf-8", "hi"), rawType, "400, malformed_form title"},
 		"an attachment":        {"--x\r\nContent-Disposition: attachment; name=title\r\n\r\nhi\r\n--x--\r\n", "multipart/form-data; boundary=x", "400, malformed_form , missing_field title"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(tc.body))
