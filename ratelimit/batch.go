@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"hash/maphash"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ func (b *batch) clear() {
 
 // add appends the item of p, and of its lockout, for the key in b.buf.
 func (l *Limiter) add(b *batch, p *policy, cost, limit int64, window time.Duration) {
-	key := maphash.Bytes(l.seed, b.buf)
+	key := l.hashOfKey(&p.Key, b.buf)
 	it, unit := b.next(), p.unit
 	it.set(p, cost)
 	if limit != p.Limit || window != p.Window { // a plan
@@ -68,6 +69,29 @@ func (l *Limiter) identify(b *batch, it *item, key uint64, unit byte) {
 	it.hash = hashOf(it.group, key)
 	if l.remote {
 		it.name = b.name(l.store.prefix(), it.policy.Name, it.window, unit)
+	}
+}
+
+// hashOfKey is the seeded hash of a key. One that is only a text, as most are, is
+// hashed without what is in front of it, so that it need not be copied first.
+func (l *Limiter) hashOfKey(k *Key, key []byte) uint64 {
+	if len(k.parts) == 1 {
+		if salt := kind(key[0]).salt(); salt != 0 {
+			_, n := binary.Uvarint(key[1:])
+			return maphash.Bytes(l.seed, key[1+n:]) ^ salt
+		}
+	}
+	return maphash.Bytes(l.seed, key)
+}
+
+// salt tells the hashes of texts of one kind from those of another; 0 for kinds
+// that are no text.
+func (k kind) salt() uint64 {
+	switch k {
+	case byUser, byTenant, byRoute, custom:
+		return uint64(k) * 0x9e3779b97f4a7c15
+	default:
+		return 0
 	}
 }
 

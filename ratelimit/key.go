@@ -102,6 +102,14 @@ func (k Key) is(o Key) bool {
 	return true
 }
 
+// text is the kind of the text that a charge's key of this kind becomes.
+func (k kind) text() kind {
+	if k == byUserOrIP {
+		return byUser
+	}
+	return k
+}
+
 const maxParts = 4
 
 func (k Key) fault() string {
@@ -309,12 +317,10 @@ func (k *Key) appendValues(b []byte, c *Charge) (key []byte, first int, fault *E
 			b = appendAddr(b, a.Unmap().WithZone(""), true)
 		case global:
 			b = append(b, byte(global))
-		case byUserOrIP:
-			b = appendText(b, byUser, value)
 		case byAPIKey:
 			b = appendText(appendText(b, byAPIKey, p.header), byAPIKey, value)
 		default:
-			b = appendText(b, p.kind, value)
+			b = appendText(b, p.kind.text(), value)
 		}
 		if i == 0 {
 			first = len(b)

@@ -11,6 +11,7 @@ type entry struct {
 	block   uint32 // where the events are in the slab, plus one; 0: in first
 	head, n uint16
 	class   uint8 // the block has 4 << class events
+	open    bool  // the newest event is of the last tick
 	first   [2]event
 }
 
@@ -31,7 +32,9 @@ func (e *entry) judge(s *slab, r *rule, now, cost int64) verdict {
 		s.release(e)
 		e.sum, e.head, e.n = 0, 0, 0
 	}
-	e.last = full
+	if full != e.last {
+		e.last, e.open = full, false
+	}
 	ring := s.ring(e)
 	mask := len(ring) - 1
 	oldest := int64(0)
@@ -62,31 +65,32 @@ func (e *entry) judge(s *slab, r *rule, now, cost int64) verdict {
 	return v
 }
 
-// again is judge and push at once where nothing has to be looked for: the newest
-// event is of the tick that now is in, and there is room. It reports whether that
-// was so.
-func (e *entry) again(s *slab, r *rule, now, cost int64, v *verdict) bool {
-	left := r.limit - int64(e.sum) - cost
-	if e.n == 0 || left < 0 || now >= (e.last+1)*r.tick {
-		return false
-	}
+// fitsAgain reports whether cost can be added right away: nothing has to be looked
+// for when the newest event is of the tick that now is in, and there is room.
+func (e *entry) fitsAgain(r *rule, now, cost int64) bool {
+	return e.open && int64(e.sum)+cost <= r.limit && now < (e.last+1)*r.tick
+}
+
+// add adds cost to the newest event. fitsAgain has just allowed it.
+func (e *entry) add(s *slab, cost int64) {
 	ring := s.ring(e)
-	mask := len(ring) - 1
-	newest := &ring[int(e.head+e.n-1)&mask]
-	if age, _ := r.split(*newest, e.last); age != 0 {
-		return false
-	}
-	age, _ := r.split(ring[int(e.head)&mask], e.last)
-	*newest += event(cost)
+	ring[int(e.head+e.n-1)&(len(ring)-1)] += event(cost)
 	e.sum += uint32(cost)
-	*v = verdict{ok: true, remaining: left, stamp: e.last, wait: r.until(e.last-age, now)}
-	return true
+}
+
+// again makes the charge that fitsAgain has just allowed.
+func (e *entry) again(s *slab, r *rule, now, cost int64) verdict {
+	e.add(s, cost)
+	ring := s.ring(e)
+	age, _ := r.split(ring[int(e.head)&(len(ring)-1)], e.last)
+	return verdict{ok: true, remaining: r.limit - int64(e.sum), stamp: e.last, wait: r.until(e.last-age, now)}
 }
 
 // push adds cost to the newest tick. judge has just allowed it.
 func (e *entry) push(s *slab, r *rule, cost int64) {
 	e.sum += uint32(cost)
 	e.expires = (e.last + r.keep) * r.tick
+	e.open = true
 	ring := s.ring(e)
 	if e.n > 0 {
 		newest := &ring[int(e.head+e.n-1)&(len(ring)-1)]
@@ -121,6 +125,7 @@ func (e *entry) refund(s *slab, r *rule, tick, cost int64) {
 				ring[int(e.head+j)&mask] = ring[int(e.head+j+1)&mask]
 			}
 			e.n--
+			e.open = false
 		}
 		return
 	}

@@ -67,6 +67,10 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 	}
 	now := m.now()
 	m.lock(items)
+	if !dry && m.allAgain(items, now) {
+		m.unlock(items)
+		return outcome{ok: true}
+	}
 	ok := m.judgeAll(items, now)
 	if ok && !dry {
 		for i := range items {
@@ -80,13 +84,62 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 	return outcome{ok: ok}
 }
 
+// again charges a key that has been charged in this tick already, and reports
+// whether it could: of many charges in a row most can.
+//
+// The result is filled in before the shard is unlocked: that waits until it is
+// written, and the caller, who copies it in larger pieces, need not.
+func (m *memory) again(hash uint64, r *rule, cost int64, res *Result) (ok bool) {
+	now := m.now()
+	s := &m.shards[m.shardOf(hash)]
+	s.mu.Lock()
+	if slot := s.find(hash); slot >= 0 {
+		e := &s.entries[slot]
+		if ok = e.fitsAgain(r, now, cost); ok {
+			e.add(&s.slab, cost)
+			res.Allowed, res.charged = true, true
+			res.Remaining, res.stamps[0] = r.limit-int64(e.sum), e.last
+		}
+	}
+	s.mu.Unlock()
+	return ok
+}
+
+// allAgain is again for several items. Their shards are locked. No entry moves
+// before all have been charged.
+func (m *memory) allAgain(items []item, now int64) bool {
+	var room [2 * maxCharges]*entry
+	for i := range items {
+		it := &items[i]
+		s := &m.shards[m.shardOf(it.hash)]
+		slot := s.find(it.hash)
+		if slot < 0 || !s.entries[slot].fitsAgain(&it.rule, now, it.cost) {
+			return false
+		}
+		for _, other := range room[:i] {
+			if other == &s.entries[slot] {
+				return false
+			}
+		}
+		room[i] = &s.entries[slot]
+	}
+	for i, e := range room[:len(items)] {
+		it := &items[i]
+		s := &m.shards[m.shardOf(it.hash)]
+		it.verdict = e.again(&s.slab, &it.rule, now, it.cost)
+	}
+	return true
+}
+
 // takeOne is take for one item.
 func (m *memory) takeOne(it *item, dry bool) {
 	now := m.now()
 	s := &m.shards[m.shardOf(it.hash)]
 	s.mu.Lock()
 	slot := s.find(it.hash)
-	if dry || slot < 0 || !s.entries[slot].again(&s.slab, &it.rule, now, it.cost, &it.verdict) {
+	if !dry && slot >= 0 && s.entries[slot].fitsAgain(&it.rule, now, it.cost) {
+		it.verdict = s.entries[slot].again(&s.slab, &it.rule, now, it.cost)
+	} else {
 		slot = m.judge(s, slot, it, now)
 		if it.ok && !dry {
 			m.charge(s, it, slot, now)
@@ -225,6 +278,13 @@ func (m *memory) reset(_ context.Context, _ time.Duration, items []item) error {
 // lock locks the shards of items in ascending order, each once, so that two calls
 // with the same keys in another order cannot wait for each other.
 func (m *memory) lock(items []item) {
+	if len(items) == 2 { // as a rule: one by address and one by user
+		a, b := m.shardOf(items[0].hash), m.shardOf(items[1].hash)
+		if m.shards[min(a, b)].mu.Lock(); a != b {
+			m.shards[max(a, b)].mu.Lock()
+		}
+		return
+	}
 	for last := -1; ; {
 		next := len(m.shards)
 		for i := range items {

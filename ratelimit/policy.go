@@ -108,6 +108,7 @@ type policy struct {
 	unit     byte   // of its logs
 	group    uint64 // hash of what tells its logs from others
 	locks    uint64 // hash of what tells its lockouts from others
+	text     uint64 // salt of the hashes of its keys, if they are texts
 	early    bool
 	personal bool
 	header   string    // its item of RateLimit-Policy
@@ -175,6 +176,9 @@ func (l *Limiter) compile(p *Policy) *policy {
 	c.rule = ruleOf(p.Limit, p.Window, exact)
 	c.group = l.group(c.Name, p.Window, c.unit)
 	c.locks = l.group(c.Name, p.Lockout, unitLock)
+	if len(p.Key.parts) == 1 {
+		c.text = p.Key.parts[0].kind.text().salt()
+	}
 	c.early, c.personal = p.Key.early(), p.Key.personal()
 	c.header = policyHeader(c.Name, p.Limit, p.Window)
 	c.quoted = `"` + c.Name + `";r=`

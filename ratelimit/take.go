@@ -80,14 +80,17 @@ func (l *Limiter) runOne(res *Result, c *Charge, dry bool) error {
 	if err != nil {
 		return err
 	}
-	var room [64]byte
-	key, _, fault := p.Key.appendValues(room[:0], c)
+	hash, fault := l.hashOfCharge(p, c)
 	if fault != nil {
 		return fault
 	}
+	cost := max(c.Cost, 1)
+	if !dry && l.memory.again(hash, &p.rule, cost, res) {
+		return nil
+	}
 	var it item
-	it.set(p, max(c.Cost, 1))
-	it.hash = hashOf(it.group, maphash.Bytes(l.seed, key))
+	it.set(p, cost)
+	it.hash = hash
 	l.memory.takeOne(&it, dry)
 	res.Allowed, res.Remaining = it.ok || it.soft, it.remaining
 	res.charged = res.Allowed && !dry
@@ -99,6 +102,19 @@ func (l *Limiter) runOne(res *Result, c *Charge, dry bool) error {
 		}
 	}
 	return nil
+}
+
+// hashOfCharge is the hash of the log that c is charged to.
+func (l *Limiter) hashOfCharge(p *policy, c *Charge) (uint64, *Error) {
+	if p.text != 0 {
+		return hashOf(p.group, maphash.String(l.seed, c.Key)^p.text), nil
+	}
+	var room [64]byte
+	key, _, fault := p.Key.appendValues(room[:0], c)
+	if fault != nil {
+		return 0, fault
+	}
+	return hashOf(p.group, l.hashOfKey(&p.Key, key)), nil
 }
 
 func (l *Limiter) runBatch(ctx context.Context, b *batch, res *Result, charges []Charge, dry bool) error {
