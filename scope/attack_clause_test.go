@@ -1,9 +1,15 @@
 package scope_test
 
 import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -113,12 +119,20 @@ func TestANumberIsNoKeyOfATextColumn(t *testing.T) {
 				}
 			}
 			own := func() *gorm.DB { return w.db.WithContext(as(t.Context(), alice)).Model(&Document{ID: "alice-doc-1"}) }
-			for _, key := range []any{9, int64(9), float64(9)} {
+			absent := answered(own().Updates(map[string]any{"folder_id": "nowhere"}).Error)
+			for _, key := range []any{9, int64(9), float64(9), uint8(9), ptr(9), sql.NullInt64{Int64: 9, Valid: true}, sql.Null[int]{V: 9, Valid: true}, "9", []byte("9")} {
 				err := own().Updates(map[string]any{"folder_id": key}).Error
 				var d Document
 				w.root.First(&d, "id = ?", "alice-doc-1")
 				if err == nil || d.FolderID != nil && *d.FolderID == "9" {
 					t.Errorf("%T: %v, stored %s", key, err, fmt.Sprint(d.FolderID))
+				}
+				if got := answered(err); got != absent {
+					t.Errorf("%T: %v is %s, not %s", key, err, got, absent)
+				}
+				err = w.db.WithContext(as(t.Context(), alice)).Model(&Document{}).Create(map[string]any{"id": "number", "folder_id": key}).Error
+				if got := answered(err); got != absent {
+					t.Errorf("creating with %T: %v is %s, not %s", key, err, got, absent)
 				}
 			}
 			if err := own().Updates(map[string]any{"folder_id": "9abc"}).Error; err != nil {
@@ -126,4 +140,83 @@ func TestANumberIsNoKeyOfATextColumn(t *testing.T) {
 			}
 		})
 	}
+}
+
+type (
+	// Shelf and Book name their columns' type themselves, Code is a number's own type.
+	Shelf struct {
+		ID       string `gorm:"primaryKey;type:varchar(36)"`
+		TenantID string `gorm:"type:varchar(36)"`
+		OwnerID  string `gorm:"type:varchar(36)"`
+		Code     code   `gorm:"uniqueIndex"`
+		Books    []Book
+		Coded    []Book `gorm:"foreignKey:ShelfCode;references:Code"`
+	}
+	Book struct {
+		ID        string  `gorm:"primaryKey;type:varchar(36)"`
+		TenantID  string  `gorm:"type:varchar(36)"`
+		OwnerID   string  `gorm:"type:varchar(36)"`
+		ShelfID   *string `gorm:"type:varchar(36)"`
+		ShelfCode *code
+	}
+	code struct{ n int64 }
+)
+
+func (code) GormDataType() string { return "bigint" }
+
+func (c code) Value() (driver.Value, error) { return c.n, nil }
+
+func (c *code) Scan(v any) error {
+	c.n, _ = v.(int64)
+	return nil
+}
+
+func TestANumberIsNoKeyOfAColumnWithATypeOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			root := open(t, kind, silent())
+			if err := root.AutoMigrate(&Shelf{}, &Book{}); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range []Shelf{{"9", "acme", "bob", code{1}, nil, nil}, {"9abc", "acme", "alice", code{2}, nil, nil}} {
+				if err := root.Create(&s).Error; err != nil {
+					t.Fatal(err)
+				}
+			}
+			db, err := gorm.Open(root.Dialector, silent())
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.ConnPool, db.Statement.ConnPool = root.ConnPool, root.ConnPool
+			if err := db.Use(scope.Guard(scope.GuardConfig{Protect: []any{&Shelf{}, &Book{}}})); err != nil {
+				t.Fatal(err)
+			}
+			own := func() *gorm.DB { return db.WithContext(as(t.Context(), alice)).Model(&Book{ID: "b"}) }
+			if err := own().Create(&Book{ID: "b", ShelfID: ptr("9abc"), ShelfCode: &code{2}}).Error; err != nil {
+				t.Errorf("a book on the own shelf: %v", err)
+			}
+			if err := own().Updates(map[string]any{"shelf_code": code{2}}).Error; err != nil {
+				t.Errorf("an own code: %v", err)
+			}
+			for _, key := range []any{9, sql.NullInt64{Int64: 9, Valid: true}, true} {
+				if err := own().Updates(map[string]any{"shelf_id": key}).Error; !errors.Is(err, gorm.ErrRecordNotFound) {
+					t.Errorf("%T: %v", key, err)
+				}
+			}
+			if err := own().Updates(map[string]any{"shelf_code": code{1}}).Error; !errors.Is(err, gorm.ErrRecordNotFound) {
+				t.Errorf("a foreign code: %v", err)
+			}
+		})
+	}
+}
+
+// answered is all that a client sees of an error.
+func answered(err error) string {
+	w := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(w)
+	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
+	scope.Abort(c, err)
+	return fmt.Sprint(w.Code, w.Header(), w.Body)
 }

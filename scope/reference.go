@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"reflect"
 	"strings"
@@ -201,14 +200,12 @@ func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool
 	seen := make(map[string]bool, len(keys))
 	for _, key := range keys {
 		for i, v := range key {
-			if stmt.Name() == "mysql" && e.child[i].DataType == schema.String {
-				if _, valuer := v.(driver.Valuer); !valuer && !textual(v) {
-					return refuse(ErrUnsupported, "a number as the key of a text column")
-				}
-			}
 			switch v.(type) {
 			case clause.Expression, clause.Column, clause.Table, gorm.Valuer, *gorm.DB, []any:
 				return refuse(ErrUnsupported, "a foreign key that is an SQL expression")
+			}
+			if stmt.Name() != "sqlite" && !numeric(e.child[i]) && !textual(v) && !ofField(e.child[i], v) {
+				return gorm.ErrRecordNotFound
 			}
 		}
 		if id := keyText(key); !seen[id] {
@@ -226,6 +223,27 @@ func (s *shield) visible(stmt *gorm.Statement, e *edge, keys [][]any, write bool
 		}
 	}
 	return nil
+}
+
+// numeric reports whether a field holds no text. A number is no key of a text column:
+// MySQL would look for the texts that begin with it, PostgreSQL cannot, and SQLite
+// turns it into text before it looks.
+func numeric(f *schema.Field) bool {
+	switch f.DataType {
+	case schema.Int, schema.Uint, schema.Float, schema.Bool, schema.Time:
+		return true
+	}
+	k := f.IndirectFieldType.Kind()
+	return k >= reflect.Bool && k <= reflect.Float64
+}
+
+// ofField reports whether a value is of the field's own type, which knows its spelling.
+func ofField(f *schema.Field, v any) bool {
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t == f.IndirectFieldType
 }
 
 func keyText(key []any) string {
