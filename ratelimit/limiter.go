@@ -64,7 +64,8 @@ type Limiter struct {
 	seed     maphash.Seed
 	remote   bool
 	memory   *memory                    // the store, if it is one
-	recent   [64]atomic.Pointer[policy] // of charges outside requests
+	first    atomic.Pointer[policy]     // of the first charge outside requests
+	recent   [64]atomic.Pointer[policy] // of the later ones
 	batches  sync.Pool
 	visits   visits
 }

@@ -228,12 +228,26 @@ func (l *Limiter) addCharges(b *batch, charges []Charge, lockouts bool) error {
 }
 
 // policyOf checks a charge and returns its policy made ready: most callers charge
-// the same policies again and again.
+// the same policies again and again, and many only one.
 func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 	if c.Cost < 0 {
 		return nil, &Error{"Charge.Cost", "is negative"}
 	}
 	q := &c.Policy
+	p := l.first.Load()
+	if p == nil || !p.is(q) {
+		var err error
+		if p, err = l.recentOf(q); err != nil {
+			return nil, err
+		}
+	}
+	if len(c.More) != len(p.Key.parts)-1 {
+		return nil, &Error{"Charge.More", "does not have one text for each further part of the key"}
+	}
+	return p, nil
+}
+
+func (l *Limiter) recentOf(q *Policy) (*policy, error) {
 	slot := &l.recent[spread(q)%uint64(len(l.recent))]
 	p := slot.Load()
 	if p == nil || !p.is(q) {
@@ -242,9 +256,7 @@ func (l *Limiter) policyOf(c *Charge) (*policy, error) {
 		}
 		p = l.compile(q)
 		slot.Store(p)
-	}
-	if len(c.More) != len(p.Key.parts)-1 {
-		return nil, &Error{"Charge.More", "does not have one text for each further part of the key"}
+		l.first.CompareAndSwap(nil, p)
 	}
 	return p, nil
 }
