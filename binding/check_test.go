@@ -118,6 +118,19 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"one that only plain values below any allow": {binding.Check[struct {
 			List []any `json:"list" binding:"unique"`
 		}](), "a rule the validator cannot apply"},
+		"one that compares what a client chooses": {binding.Check[struct {
+			List []struct {
+				Any any `json:"any"`
+			} `json:"list" binding:"unique=Any"`
+		}](), "a rule the validator cannot apply"},
+		"one that compares structs with it": {binding.Check[struct {
+			Map map[string]*struct {
+				Any any `json:"any"`
+			} `json:"map" binding:"unique"`
+		}](), "a rule the validator cannot apply"},
+		"one that compares pointers": {binding.Check[struct {
+			List []*holed `json:"list" binding:"unique=Name"`
+		}](), ""},
 		"one for the values of a map": {binding.Check[struct {
 			M map[string]bool `json:"m" binding:"dive,min=1"`
 		}](), "a rule the validator cannot apply"},

@@ -182,10 +182,11 @@ func (l *linter) rules() {
 }
 
 // samples returns a zero struct of type t, and one for each kind of value that JSON
-// brings below any: a client chooses it.
+// brings below any: a client chooses it. The last one holds null wherever a client
+// may send it.
 func samples(t reflect.Type) []reflect.Value {
 	out := []reflect.Value{reflect.New(t)}
-	for _, dynamic := range []any{"1", 1.0, true, map[string]any{"1": "1"}, []any{"1"}} {
+	for _, dynamic := range []any{"1", 1.0, true, map[string]any{"1": "1"}, []any{"1"}, nil} {
 		full := reflect.New(t)
 		for i := range t.NumField() {
 			if f := full.Elem().Field(i); f.CanSet() {
@@ -197,16 +198,22 @@ func samples(t reflect.Type) []reflect.Value {
 	return out
 }
 
-// sample gives v a value that is not zero, where it is built of plain ones.
-// Structs are left alone: each has its own turn.
+// sample gives v a value that is not zero. Structs have a turn of their own as
+// well, but rules of lists compare them.
 func sample(v, dynamic reflect.Value, depth int) {
 	if depth == 0 {
 		return
 	}
 	switch v.Kind() {
 	case reflect.Interface:
-		if v.NumMethod() == 0 {
+		if v.NumMethod() == 0 && dynamic.IsValid() {
 			v.Set(dynamic)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanSet() {
+				sample(f, dynamic, depth-1)
+			}
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
@@ -229,6 +236,9 @@ func sample(v, dynamic reflect.Value, depth int) {
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(1)
 	case reflect.Pointer:
+		if !dynamic.IsValid() {
+			return
+		}
 		v.Set(reflect.New(v.Type().Elem()))
 		sample(v.Elem(), dynamic, depth-1)
 	case reflect.Slice:

@@ -81,6 +81,12 @@ func (r *ruler) run(out reflect.Value) (e *Error) {
 	s := r.s
 	defer func() {
 		if p := recover(); p != nil {
+			if at, ok := r.hole(out, everywhere, nil); ok {
+				null := Issue{In: r.in, Code: codeNull}
+				null.place(at)
+				e = s.invalid(null)
+				return
+			}
 			// The validator panics at rules that do not fit their field.
 			e = s.broken(fmt.Errorf("binding: the validator panicked: %v", p))
 		}
@@ -244,12 +250,17 @@ func (r *ruler) issue(root reflect.Value, path []byte, f validator.FieldError) I
 func (r *ruler) placed(at []byte, f validator.FieldError, parent reflect.Type) Issue {
 	i := Issue{In: r.in, Rule: ruleName(f.Tag()), Param: ruleParam(f, parent, r.in)}
 	i.Code = codeRulePrefix + i.Rule
-	if r.in == InBody {
-		i.Pointer = cut(at)
-	} else {
-		i.Name = strings.TrimPrefix(string(at), "/")
-	}
+	i.place(at)
 	return i
+}
+
+// place says where i is, by a path in the words of its source.
+func (i *Issue) place(path []byte) {
+	if i.In == InBody {
+		i.Pointer = cut(path)
+	} else {
+		i.Name = strings.TrimPrefix(string(path), "/")
+	}
 }
 
 // ruleName is the tag of a failed rule without parameters, which alternatives

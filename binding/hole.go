@@ -1,0 +1,70 @@
+package binding
+
+import (
+	"reflect"
+	"strings"
+)
+
+// hole finds a nil among the elements that a rule unique compares, from v on, and
+// returns where it is. Null is a value of a pointer, but the validator panics at
+// one there: a fault of the client's, not of the program.
+func (r *ruler) hole(v reflect.Value, rules string, path []byte) ([]byte, bool) {
+	v, ok := plainly(v)
+	if !ok {
+		return nil, false
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		t := v.Type()
+		for i := range t.NumField() {
+			sf := t.Field(i)
+			if !sf.IsExported() && !sf.Anonymous {
+				continue
+			}
+			inner := path
+			if name, own := memberName(sf, r.in); own {
+				inner = appendName(path[:len(path):len(path)], name)
+			}
+			if at, ok := r.hole(v.Field(i), sf.Tag.Get("binding"), inner); ok {
+				return at, true
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if at, ok := r.element(v.Index(i), rules, appendIndex(path, i)); ok {
+				return at, true
+			}
+		}
+	case reflect.Map:
+		for entry := v.MapRange(); entry.Next(); {
+			if at, ok := r.element(entry.Value(), rules, appendName(path[:len(path):len(path)], keyText(entry.Key()))); ok {
+				return at, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// everywhere are the rules of a target that is a list: its elements are judged one
+// by one, at any level.
+const everywhere = "dive"
+
+// element looks at an element of a list or map with rules.
+func (r *ruler) element(v reflect.Value, rules string, path []byte) ([]byte, bool) {
+	before, after, dives := cutDive(rules)
+	for rule := range strings.SplitSeq(before, ",") {
+		if name, _, _ := strings.Cut(rule, "="); name == "unique" && v.Kind() == reflect.Pointer && v.IsNil() {
+			return path, true
+		}
+	}
+	if !dives {
+		return nil, false
+	}
+	if inside, ok := strings.CutPrefix(after, "keys,"); ok {
+		_, after, _ = strings.Cut(inside, "endkeys")
+	}
+	if rules == everywhere {
+		after = everywhere
+	}
+	return r.hole(v, strings.TrimPrefix(after, ","), path)
+}
