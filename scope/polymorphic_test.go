@@ -67,6 +67,12 @@ func TestAPolymorphicKeyPointsToVisibleRowsOnly(t *testing.T) {
 				"a type as MySQL reads": func() error {
 					return own.Create(&Slip{ID: "c", ParentID: ptr("bob"), ParentType: kindOf("LETTERS ")}).Error
 				},
+				"a type as collations read, with an accent": func() error {
+					return own.Create(&Slip{ID: "c", ParentID: ptr("bob"), ParentType: kindOf("l\u00e9tters")}).Error
+				},
+				"a type as collations read, with a control character": func() error {
+					return own.Model(&Slip{ID: "a"}).Updates(Slip{ParentID: ptr("bob"), ParentType: kindOf("let\u0001ters")}).Error
+				},
 				"a map": func() error {
 					return own.Model(&Slip{}).Create(map[string]any{"id": "c", "parent_id": "bob", "parent_type": "letters"}).Error
 				},
