@@ -17,6 +17,7 @@ func Defaults(opts Options) gin.HandlerFunc {
 	if err := opts.fault(); err != nil {
 		panic("binding: Defaults: " + err.Error())
 	}
+	opts = own(opts)[0]
 	fresh := builtin.with(opts)
 	return func(c *gin.Context) {
 		if probe.Met(c, control) {
@@ -42,6 +43,7 @@ func Handle[T any](h func(*gin.Context, T), opts ...Options) gin.HandlerFunc {
 	if root := plans.Of(reflect.TypeFor[T]()).Root; root.Kind == plan.Struct && len(root.List) > 0 && !root.Reachable() {
 		panic((&TypeError{Type: root.Type, Reason: "names no member of a JSON document: use Query, Form, URI, Header or Multipart"}).Error())
 	}
+	opts = own(opts...)
 	alone := builtin.withAll(opts) // without Defaults in front there is nothing to merge
 	return func(c *gin.Context) {
 		if probe.Met(c, control) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -153,6 +154,15 @@ func (o *Options) fault() error {
 	return errors.Join(errs...)
 }
 
+// own returns options that what the caller does later does not change.
+func own(opts ...Options) []Options {
+	opts = slices.Clone(opts)
+	for i := range opts {
+		opts[i].MediaTypes = slices.Clone(opts[i].MediaTypes)
+	}
+	return opts
+}
+
 // with returns s with what o sets.
 func (s *settings) with(o Options) *settings {
 	m := s.Options
@@ -174,7 +184,7 @@ func (s *settings) with(o Options) *settings {
 	m.ExactNumbers = m.ExactNumbers || o.ExactNumbers
 	m.AllowModels = m.AllowModels || o.AllowModels
 	if o.MediaTypes != nil {
-		m.MediaTypes = append([]string(nil), o.MediaTypes...)
+		m.MediaTypes = slices.Clone(o.MediaTypes)
 	}
 	if o.Validator != nil {
 		m.Validator = o.Validator

@@ -9,6 +9,7 @@ package compat
 
 import (
 	"net/http"
+	"slices"
 
 	gb "github.com/gin-gonic/gin/binding"
 
@@ -20,7 +21,12 @@ import (
 // apply where opts leave a gap.
 //
 //	err := c.ShouldBindWith(&in, compat.Strict(binding.Options{}))
-func Strict(opts binding.Options) gb.BindingBody { return strict{opts} }
+func Strict(opts binding.Options) gb.BindingBody { return newStrict(opts) }
+
+func newStrict(opts binding.Options) strict {
+	opts.MediaTypes = slices.Clone(opts.MediaTypes) // the caller may go on changing its own
+	return strict{opts}
+}
 
 type strict struct{ opts binding.Options }
 

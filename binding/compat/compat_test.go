@@ -116,7 +116,12 @@ func TestOverrideMakesGinStrict(t *testing.T) {
 		return []any{gb.JSON, gb.Form, gb.XML, gb.YAML, gb.TOML, gb.Plain, gb.ProtoBuf, gb.MsgPack, gb.BSON, gb.Query, gb.FormPost, gb.FormMultipart, gb.Header, gb.Uri}
 	}
 	before := variables()
-	restore := compat.Override(binding.Options{})
+	own := []string{"text/x-mine"}
+	restore := compat.Override(binding.Options{MediaTypes: own})
+	own[0] = "text/plain"
+	if got := do(request("text/x-mine", `{"name":"ann"}`), func(c *gin.Context) error { return c.ShouldBindJSON(new(input)) }); got != "ok" {
+		t.Errorf("the options changed afterwards: %s", got)
+	}
 	for _, tc := range cases {
 		for name, bind := range map[string]func(*gin.Context, any) error{
 			"ShouldBindJSON": (*gin.Context).ShouldBindJSON,

@@ -26,8 +26,9 @@ func Override(opts binding.Options) (restore func()) {
 	xml, yaml, toml, plain := gb.XML, gb.YAML, gb.TOML, gb.Plain
 	protobuf, msgpack, bson := gb.ProtoBuf, gb.MsgPack, gb.BSON
 
-	no := refused{strict{opts}}
-	gb.JSON, gb.Form = strict{opts}, formOnly{form, no}
+	yes := newStrict(opts)
+	no := refused{yes}
+	gb.JSON, gb.Form = yes, formOnly{form, no}
 	gb.XML, gb.YAML, gb.TOML, gb.Plain = no, no, no, no
 	gb.ProtoBuf, gb.MsgPack, gb.BSON = no, no, no
 	return func() {
