@@ -144,7 +144,7 @@ func (g *Guard) inspect(t Token, now time.Time) decision {
 	switch {
 	case t.ID == "" || len(t.ID) > maxID:
 		return g.deny(reasonNoID, ErrNoID)
-	case t.NotAfter.IsZero() || left <= -g.cfg.Leeway || left > g.cfg.MaxLifetime+g.cfg.Leeway:
+	case left <= -g.cfg.Leeway || left > g.cfg.MaxLifetime+g.cfg.Leeway:
 		return g.deny(reasonLifetime, ErrLifetime)
 	case !t.IssuedAt.IsZero() && t.NotAfter.Sub(t.IssuedAt) > g.cfg.MaxLifetime:
 		return g.deny(reasonLifetime, ErrLifetime)

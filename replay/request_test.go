@@ -155,6 +155,22 @@ func TestTheLongestLifeIsTheConfiguredOne(t *testing.T) {
 	})
 }
 
+// An issuer whose clock is ahead by no more than the leeway is within its rights.
+func TestTheLeewayIsForIssuersClocksToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(t, replay.Config{MaxLifetime: 10 * time.Minute, Leeway: 20 * time.Second})
+		defer g.Close()
+		for ahead, want := range map[time.Duration]error{20 * time.Second: nil, 20*time.Second + 1: replay.ErrLifetime} {
+			issued := time.Now().Add(ahead)
+			tok := replay.Token{ID: rnd(), IssuedAt: issued, NotAfter: issued.Add(10 * time.Minute)}
+			if err := g.Consume(t.Context(), tok); !errors.Is(err, want) {
+				t.Errorf("ahead by %v: %v", ahead, err)
+			}
+		}
+	})
+}
+
 // hurried tells how much time it is given.
 type hurried struct {
 	replay.Store

@@ -34,14 +34,7 @@ const (
 // windows divides time. An id belongs to the window of its expiry.
 type windows struct{ seconds int64 }
 
-func (w windows) index(until time.Time) int64 {
-	s := until.Unix()
-	i := s / w.seconds
-	if s%w.seconds < 0 {
-		i--
-	}
-	return i
-}
+func (w windows) index(until time.Time) int64 { return until.Unix() / w.seconds }
 
 // end is the first moment at which no id of window i is needed any more.
 func (w windows) end(i int64) time.Time { return time.Unix((i+1)*w.seconds, 0) }

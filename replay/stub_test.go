@@ -271,6 +271,10 @@ func TestConfirmationIsAskedOnTheSameConnection(t *testing.T) {
 		if len(got) != 2 || got[0][0] != "EVAL" || got[1][0] != "WAIT" || got[1][1] != "2" || got[1][2] == "0" {
 			t.Fatalf("commands: %q", got)
 		}
+		// A server that waits longer than the use keeps the connection from the next one.
+		if ms, err := strconv.ParseInt(got[1][2], 10, 64); err != nil || ms > patient.Milliseconds()*4/5 {
+			t.Errorf("asked to wait %s ms", got[1][2])
+		}
 		if a, b := got[0][len(got[0])-1], got[1][len(got[1])-1]; a != b {
 			t.Errorf("asked on connection %s about a write on %s", b, a)
 		}
@@ -338,6 +342,13 @@ func FuzzTokensWithDifferentPartsHaveDifferentIDs(f *testing.F) {
 	f.Add("a", "bc", "", "", "ab", "c", "", "")
 	f.Add("", "", "", "\x00", "", "", "\x00", "")
 	f.Add("", "", "", strings.Repeat("x", 600), "", "", "", strings.Repeat("x", 601))
+	// What would be one text with something between the parts, or a length of one byte.
+	for _, between := range []string{"", "\x00", ":", "\x00\x00\x00\x00\x00\x00\x00\x01"} {
+		f.Add("a"+between+"b", "c", "d", "e", "a", "b"+between+"c", "d", "e")
+		f.Add("a", "b", "c"+between+"d", "e", "a", "b", "c", "d"+between+"e")
+	}
+	long := strings.Repeat("x", 253)
+	f.Add("\x00\x00\x01"+long, "", "", "z", "", "", "", long+"\x00\x00\x01z")
 	f.Fuzz(func(t *testing.T, k1, i1, c1, d1, k2, i2, c2, d2 string) {
 		a := replay.Token{Kind: replay.Kind(k1), Issuer: i1, Client: c1, ID: d1}
 		b := replay.Token{Kind: replay.Kind(k2), Issuer: i2, Client: c2, ID: d2}
