@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
@@ -88,6 +89,21 @@ func ExactWithClock(wall func() time.Time, mono func() time.Duration) Store {
 
 // LimitKnown bounds what a shared store remembers in this process.
 func LimitKnown(s Store, maxBytes int64) { s.(*fronted).known.maxBytes = maxBytes }
+
+// Remember adds what the server has accepted to what is known here, with add.
+func Remember(s Store, until time.Time, add func() (bool, error)) (accepted bool) {
+	return s.(*fronted).remember(until, add)
+}
+
+// Known adds an id to what is known here, as Remember's add does.
+func Known(s Store, id [16]byte, until time.Time) (bool, error) {
+	return s.(*fronted).known.Use(context.Background(), id, until)
+}
+
+// Alone decides without the server.
+func Alone(s Store, id [16]byte, until time.Time) (bool, error) {
+	return s.(*fronted).alone(context.Background(), id, until)
+}
 
 // StoreOf returns a guard's store.
 func StoreOf(g *Guard) Store { return g.store }

@@ -60,16 +60,21 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 		// must not find it done.
 		return false, nil
 	}
-	// Another use of the same id may have been decided here alone meanwhile, when
-	// its own call failed: whoever comes first here has it.
-	first, err := f.known.Use(ctx, id, until)
+	return f.remember(until, func() (bool, error) { return f.known.Use(ctx, id, until) }), nil
+}
+
+// remember tries to add an id that the remote store has accepted to the known ones,
+// and reports whether it is accepted here, too: another use of it may have been
+// decided here alone meanwhile, when its own call failed. Whoever comes first has it.
+func (f *fronted) remember(until time.Time, add func() (bool, error)) bool {
+	first, err := add()
 	if err != nil {
 		f.forget(until)
 		// Between the try and the mark, memory may have come back and another use
 		// been decided here alone; after the mark none is.
-		first, err = f.known.Use(ctx, id, until)
+		first, err = add()
 	}
-	return first || err != nil, nil
+	return first || err != nil
 }
 
 // ask lets the remote store decide, in time.

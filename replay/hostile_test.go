@@ -190,6 +190,50 @@ func TestWhatWasNotRememberedIsNotDecidedAlone(t *testing.T) {
 	})
 }
 
+// One use is accepted by the server when memory is full, and memory comes back, and
+// another use of the same id meets an outage: in whatever order, one of them passes
+// at most.
+func TestMemoryThatComesBackInBetweenAcceptsNothingTwice(t *testing.T) {
+	t.Parallel()
+	full := errors.New("full")
+	until := time.Now().Add(time.Hour)
+	for name, tc := range map[string]struct {
+		fails  int // of the tries to remember
+		during int // the other use comes during this try, or after all of them
+		want   [2]bool
+	}{
+		"before it is known that memory is full": {fails: 1, during: 1, want: [2]bool{false, true}},
+		"before the second try":                  {fails: 1, during: 2, want: [2]bool{true, false}},
+		"afterwards":                             {fails: 1, during: 3, want: [2]bool{true, false}},
+		"during a second try that fails, too":    {fails: 2, during: 2, want: [2]bool{true, false}},
+		"after two that fail":                    {fails: 2, during: 3, want: [2]bool{true, false}},
+		"there is room":                          {fails: 0, during: 1, want: [2]bool{false, true}},
+		"there was room":                         {fails: 0, during: 3, want: [2]bool{true, false}},
+	} {
+		client := stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false)
+		store := must(t)(replay.Redis(client, replay.RedisConfig{}))
+		id, try := storetest.ID(), 0
+		var got [2]bool
+		other := func(now int) {
+			if now == tc.during {
+				got[1], _ = replay.Alone(store, id, until)
+			}
+		}
+		got[0] = replay.Remember(store, until, func() (bool, error) {
+			try++
+			other(try)
+			if try <= tc.fails {
+				return false, full
+			}
+			return replay.Known(store, id, until)
+		})
+		other(3)
+		if got != tc.want {
+			t.Errorf("%s: accepted by the server and alone: %v", name, got)
+		}
+	}
+}
+
 // However many windows have been dropped since, none of them comes back.
 func TestAWindowDroppedLongAgoNeverComesBack(t *testing.T) {
 	t.Parallel()

@@ -110,9 +110,6 @@ func yes(reply rueidis.RedisResult) (bool, error) {
 func (s *server) write(c *call) (fresh bool, err error) {
 	err = s.client.Dedicated(func(d rueidis.DedicatedClient) (err error) {
 		defer recovered(&fresh, &err) // here, or the connection would never be given back
-		if c.ctx.Err() != nil {
-			return c.ctx.Err()
-		}
 		// EVAL carries the script: a server that has lost it costs no second try.
 		fresh, err = yes(d.Do(c.ctx, d.B().Eval().Script(s.text).Numkeys(1).Key(c.key).Arg(c.args...).Build()))
 		if err != nil || !fresh {

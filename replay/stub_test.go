@@ -281,6 +281,19 @@ func TestConfirmationIsAskedOnTheSameConnection(t *testing.T) {
 	}
 }
 
+// A replay has nothing to confirm, and is one with and without replicas.
+func TestAReplayDoesNotWaitForReplicas(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func([]string) string { return ":0\r\n" })
+	store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 2, Timeout: patient}))
+	if accepts(t, store, storetest.ID(), time.Now().Add(time.Hour)) {
+		t.Error("accepted")
+	}
+	if got := s.seen(); len(got) != 1 || got[0][0] != "EVAL" {
+		t.Errorf("commands: %q", got)
+	}
+}
+
 // A call that fails is not repeated: it may have run.
 func TestAFailedUseIsNotRepeated(t *testing.T) {
 	t.Parallel()
