@@ -53,7 +53,8 @@ type Options struct {
 	// They are ignored, but count for MaxDepth and MaxValues. The Go name of a field
 	// without a json tag stays refused.
 	AllowUnknown bool
-	// AllowNull lets null stand for the zero value everywhere.
+	// AllowNull lets null stand for the zero value everywhere, except that no patch
+	// removes a required member with it.
 	AllowNull bool
 	// RequireAll requires every member, except those tagged omitempty, omitzero,
 	// strict:"optional" or strict:"readonly".

@@ -211,3 +211,41 @@ func TestAPatchObeysTheRulesInsideWhatDecodesItself(t *testing.T) {
 		}
 	}
 }
+
+// In a patch null removes, and what must be there cannot be removed, whatever the
+// options say of null as a value.
+func TestAllowNullLetsNoPatchRemoveWhatIsRequired(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Zip string `json:"zip" strict:"required"`
+	}
+	type target struct {
+		Name  string   `json:"name" strict:"required"`
+		Email *string  `json:"email" binding:"max=9,required"`
+		Bio   string   `json:"bio"`
+		Left  *string  `json:"left" strict:"required,nullable"`
+		Tags  []string `json:"tags" binding:"dive,required"`
+		In    inner    `json:"in"`
+		List  []inner  `json:"list"`
+	}
+	for _, opts := range []binding.Options{{AllowNull: true}, {}} {
+		h := func(c *gin.Context) {
+			_, f, err := binding.Patch[target](c, opts)
+			if err == nil && (f.Null("/name") || f.Null("/email") || f.Null("/in/zip")) {
+				t.Error("removed")
+			}
+			answer(c, err)
+		}
+		answers(t, h, map[string]string{
+			`{"name":null}`:                    "400, null_not_allowed #/name",
+			`{"email":null}`:                   "400, null_not_allowed #/email",
+			`{"in":{"zip":null}}`:              "400, null_not_allowed #/in/zip",
+			`{"name":null,"email":null,"x":1}`: "400, null_not_allowed #/name, null_not_allowed #/email, unknown_field #/x",
+			`{"left":null}`:                    "ok",
+		})
+		if opts.AllowNull {
+			// Elsewhere null is the zero value, within arrays too, which come whole.
+			answers(t, h, map[string]string{`{"bio":null,"tags":null,"in":null,"list":[{"zip":null},null]}`: "ok"})
+		}
+	}
+}

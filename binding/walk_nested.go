@@ -294,11 +294,13 @@ func (w *walker) member(f *plan.Field) error {
 		w.add(Issue{Code: codeReadOnly})
 		return w.hush(func() error { return w.value(nil, true, false) })
 	}
-	null := f.Null
-	if w.patch != nil && !f.Nullable && needed(f) {
-		null = false // in a merge patch null removes
+	if w.patch != nil && !f.Nullable && needed(f) && w.dec.PeekKind() == 'n' {
+		// In a merge patch null removes, and nothing may lack this member: AllowNull,
+		// which is about values, does not change that.
+		w.add(Issue{Code: codeNull, Expected: expected(f.Node)})
+		return w.hush(func() error { return w.value(nil, true, false) })
 	}
-	return w.value(f.Node, null, f.Quoted)
+	return w.value(f.Node, f.Null, f.Quoted)
 }
 
 // needed reports whether a field must not be removed.
