@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -88,32 +89,75 @@ func (e *Error) Problem() problem.Problem { return e.problem(nil) }
 
 func (e *Error) problem(c *gin.Context) problem.Problem {
 	p := problem.Problem{Status: e.Status, Code: e.Code}
-	var detail func(*gin.Context, Issue) string
-	if e.settings != nil {
-		detail = e.settings.Detail
-		if base := e.settings.TypeBase; base != "" {
-			p.Type = base + e.Code
-		}
+	if e.settings != nil && e.settings.TypeBase != "" {
+		p.Type = e.settings.TypeBase + e.Code
 	}
-	if e.Truncated {
-		p.Detail = "There are more faults than are listed."
-	}
-	for _, issue := range e.Issues {
-		f := problem.Field{Code: issue.Code, Param: issue.Param, Expected: issue.Expected}
-		switch issue.In {
-		case InBody:
-			f.Pointer = fragment(issue.Pointer)
-		case InHeader:
-			f.Header = brief(issue.Name)
-		default:
-			f.Parameter = brief(issue.Name)
-		}
-		if detail != nil && c != nil {
-			f.Detail = detail(c, issue)
+	room := maxResponse - len(p.Type)
+	for i, issue := range e.Issues {
+		f := e.field(c, issue)
+		if room -= width(f.Code, f.Pointer, f.Parameter, f.Header, f.Param, f.Expected, f.Detail); room < 0 {
+			if i > 0 {
+				break
+			}
+			f.Detail, f.Param = "", "" // texts of the application's, which alone can be so long
 		}
 		p.Errors = append(p.Errors, f)
 	}
+	switch cut := len(e.Issues) - len(p.Errors); {
+	case cut > 0 && e.Truncated:
+		p.Detail = fmt.Sprintf("At least %d more faults are not listed.", cut+1)
+	case cut > 0:
+		p.Detail = fmt.Sprintf("%d more faults are not listed.", cut)
+	case e.Truncated:
+		p.Detail = "There are more faults than are listed."
+	}
 	return p
+}
+
+func (e *Error) field(c *gin.Context, issue Issue) problem.Field {
+	f := problem.Field{Code: issue.Code, Param: issue.Param, Expected: issue.Expected}
+	switch issue.In {
+	case InBody:
+		f.Pointer = fragment(issue.Pointer)
+	case InHeader:
+		f.Header = brief(issue.Name)
+	default:
+		f.Parameter = brief(issue.Name)
+	}
+	if c != nil && e.settings != nil && e.settings.Detail != nil {
+		f.Detail = e.settings.Detail(c, issue)
+	}
+	return f
+}
+
+// maxResponse is what a response may have for its list of faults: 16 kB without
+// the texts around it.
+const maxResponse = 16<<10 - 512
+
+// width is how many bytes JSON writes for a member of each of texts, and more.
+func width(texts ...string) int {
+	n := len("{},")
+	for _, text := range texts {
+		if text != "" {
+			n += len(`"parameter":"",`) + escaped(text)
+		}
+	}
+	return n
+}
+
+// escaped is how many bytes JSON writes for text at most.
+func escaped(text string) (n int) {
+	for _, r := range text {
+		n += escapedRune(r)
+	}
+	return n
+}
+
+func escapedRune(r rune) int {
+	if r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029\x7f\ufffd", r) {
+		return len(`\u0000`)
+	}
+	return utf8.RuneLen(r)
 }
 
 // fragment writes a JSON pointer as a URI fragment (RFC 6901 section 6), cut at
@@ -145,11 +189,7 @@ func fragment(pointer string) string {
 func brief(name string) string {
 	size := 0
 	for i, r := range name {
-		if r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029\x7f\ufffd", r) {
-			size += len(`\u0000`)
-		} else {
-			size += utf8.RuneLen(r)
-		}
+		size += escapedRune(r)
 		if size > maxPointer {
 			return name[:i]
 		}

@@ -30,7 +30,8 @@ type Options struct {
 	MaxDepth int
 	// MaxValues is how many values a document may hold, at any level. Default 10 000.
 	MaxValues int
-	// MaxIssues is how many faults an [Error] lists. Default 32.
+	// MaxIssues is how many faults an [Error] lists. Default 32. A response lists as
+	// many of them as fit into 16 kB, and says how many do not.
 	MaxIssues int
 	// MaxNumberLen is the length of a number's literal, of one within a string (the
 	// json option string) too. Default 64.
