@@ -89,12 +89,6 @@ func (f *filler) set(at int, text string) {
 
 // push appends one text to a list.
 func (f *filler) push(v reflect.Value, p *param, text string) {
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-		}
-		v = v.Elem()
-	}
 	if v.Len() >= f.s.MaxValues {
 		f.add(p.name, codeValues, "")
 		return
