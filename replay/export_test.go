@@ -77,6 +77,9 @@ func Dropped(s Store) int { return len(s.(*local).state.Load().gone) }
 // Looked waits until a Redis store has looked at its server's settings.
 func Looked(s Store) { s.(*fronted).remote.(*redisSet).others.Wait() }
 
+// Idle returns how many workers of a Redis store wait for a use.
+func Idle(s Store) int { return int(s.(*fronted).remote.(*redisSet).idle.Load()) }
+
 // Exact returns what stands in front of a shared store, as a store.
 func Exact(window time.Duration, maxBytes int64) Store {
 	return newExact(windows{int64(window.Seconds())}, maxBytes, systemClock())

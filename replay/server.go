@@ -58,7 +58,7 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 // try makes a call. A panic of what the application has hooked into its client must
 // not end the process, and is no answer.
 func (s *server) try(c *call) {
-	defer recovered(&c.fresh, &c.err)
+	defer recovered(&c.err)
 	if s.replicas == 0 {
 		c.fresh, c.err = s.run(c.ctx, c.key, c.args)
 		return
@@ -70,9 +70,9 @@ func (s *server) try(c *call) {
 }
 
 // recovered makes a panic an error. It must be deferred itself.
-func recovered(fresh *bool, err *error) {
+func recovered(err *error) {
 	if p := recover(); p != nil {
-		*fresh, *err = false, fmt.Errorf("%w: %v", errPanic, p)
+		*err = fmt.Errorf("%w: %v", errPanic, p)
 	}
 }
 
@@ -109,7 +109,7 @@ func yes(reply rueidis.RedisResult) (bool, error) {
 // over meanwhile would not tell whether the id is recorded.
 func (s *server) write(c *call) (fresh bool, err error) {
 	err = s.client.Dedicated(func(d rueidis.DedicatedClient) (err error) {
-		defer recovered(&fresh, &err) // here, or the connection would never be given back
+		defer recovered(&err) // here, or the connection would never be given back
 		// EVAL carries the script: a server that has lost it costs no second try.
 		fresh, err = yes(d.Do(c.ctx, d.B().Eval().Script(s.text).Numkeys(1).Key(c.key).Arg(c.args...).Build()))
 		if err != nil || !fresh {

@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -211,6 +212,49 @@ func TestNoUseWaitsForAConnectionThatAnotherCallMakes(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	}
+}
+
+// Goroutines are kept for the next uses, but not any number of them, and end with the
+// store.
+func TestAFewWorkersStayAfterABurst(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	s := newStub(t, func([]string) string { <-release; return ":1\r\n" })
+	store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient}))
+	var wg sync.WaitGroup
+	var begun atomic.Int64
+	for range 300 {
+		wg.Go(func() {
+			begun.Add(1)
+			if fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour)); !fresh || err != nil {
+				t.Errorf("%v, %v", fresh, err)
+			}
+		})
+	}
+	eventually(t, "all are under way", func() error {
+		if begun.Load() < 300 || len(s.seen()) == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	close(release)
+	wg.Wait()
+	idle := func(want int) {
+		t.Helper()
+		eventually(t, "workers wait or have ended", func() error {
+			if n := replay.Idle(store); n != want {
+				return fmt.Errorf("%d wait, want %d", n, want)
+			}
+			return nil
+		})
+	}
+	idle(64)
+	for range 100 { // one after the other: they serve these
+		accepts(t, store, storetest.ID(), time.Now().Add(time.Hour))
+	}
+	idle(64)
+	_ = store.Close()
+	idle(0)
 }
 
 func TestAFrozenNodeOfAClusterHoldsNoUse(t *testing.T) {
