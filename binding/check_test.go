@@ -1,9 +1,11 @@
 package binding_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,44 @@ import (
 type legacy struct{ Name string }
 
 func (l *legacy) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &l.Name) }
+
+// twofold has a text form and reads objects without a look at their members.
+type twofold struct {
+	Name string `json:"name"`
+}
+
+func (f *twofold) UnmarshalText(text []byte) error { f.Name = string(text); return nil }
+
+func (f *twofold) UnmarshalJSON(data []byte) error {
+	type plain twofold
+	return json.Unmarshal(data, (*plain)(f))
+}
+
+// amount is a number in a struct, as money is.
+type amount struct{ units int64 }
+
+func (a *amount) UnmarshalText(text []byte) error { return a.UnmarshalJSON(text) }
+func (a *amount) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &a.units) }
+
+type panicking struct{}
+
+func (*panicking) UnmarshalText([]byte) error { return nil }
+func (*panicking) UnmarshalJSON([]byte) error { panic("not ready") }
+
+// careful reads objects and refuses what it does not know.
+type careful struct{ twofold }
+
+func (c *careful) UnmarshalJSON(data []byte) error {
+	type plain twofold
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode((*plain)(&c.twofold))
+}
+
+type hexBytes [4]byte
+
+func (h *hexBytes) UnmarshalText([]byte) error { return nil }
+func (h *hexBytes) UnmarshalJSON([]byte) error { return nil }
 
 type ruled struct {
 	N int `json:"n" binding:"min=1"`
@@ -76,6 +116,16 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"legacy decoding": {binding.Check[struct {
 			L legacy `json:"l"`
 		}](), "UnmarshalJSON"},
+		"legacy decoding of a struct that has a text form too": {binding.Check[struct {
+			L []twofold `json:"l"`
+		}](), "UnmarshalJSON"},
+		"of a struct that is no object": {binding.Check[struct {
+			A amount      `json:"a"`
+			F big.Float   `json:"f"`
+			P panicking   `json:"p"`
+			C careful     `json:"c"`
+			U [2]hexBytes `json:"u"`
+		}](), ""},
 		"a duration": {binding.Check[struct {
 			D time.Duration `json:"d"`
 		}](), "time.Duration has no agreed form"},

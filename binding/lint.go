@@ -41,10 +41,14 @@ func (l *linter) visit(t reflect.Type) {
 	l.seen[t] = true
 	if own := reflect.PointerTo(t); t == timeType || t == rawType || t == legacyRawType || t == fileType {
 		return
-	} else if own.Implements(fromType) || own.Implements(textType) {
+	} else if own.Implements(fromType) {
 		return
 	} else if own.Implements(legacyType) {
-		l.legacy(t)
+		if !own.Implements(textType) || takesAnything(t) {
+			l.legacy(t)
+		}
+		return
+	} else if own.Implements(textType) {
 		return
 	}
 	switch t.Kind() {
@@ -68,6 +72,15 @@ func (l *linter) legacy(t reflect.Type) {
 		}
 	}
 	l.add(t, "", "decodes itself with UnmarshalJSON, which hides what is inside from every check: implement UnmarshalJSONFrom or UnmarshalText")
+}
+
+// takesAnything reports whether a type that decodes itself takes an object with a
+// member it cannot know. One that has a text form as well is mostly a number, an
+// identifier or a time, and takes no object at all.
+func takesAnything(t reflect.Type) (takes bool) {
+	defer func() { _ = recover() }()
+	u, ok := reflect.New(t).Interface().(json.Unmarshaler)
+	return ok && u.UnmarshalJSON([]byte(`{"\u2603 unknown":1}`)) == nil
 }
 
 func (l *linter) structure(t reflect.Type) {
