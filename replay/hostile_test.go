@@ -42,6 +42,31 @@ func TestMissingReplicasNeverFallBack(t *testing.T) {
 	}
 }
 
+// What one use was told about its replicas says nothing about the next one, which
+// never reached the server.
+func TestAConfirmationIsOfOneUse(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	s := newStub(t, func([]string) string {
+		if down.Load() {
+			return "-ERR nope\r\n"
+		}
+		return ":1\r\n"
+	})
+	g := newGuard(t, replay.Config{
+		OnStoreFailure: replay.LocalFallback,
+		Store:          must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 1, Timeout: patient})),
+	})
+	for _, fails := range []bool{false, true, false, true} {
+		down.Store(fails)
+		for range 3 {
+			if err := g.Consume(t.Context(), token()); err != nil {
+				t.Errorf("server fails: %v: %v", fails, err)
+			}
+		}
+	}
+}
+
 // Redis looks at the deadline of WAIT ten times a second only: the guard's own
 // deadline may be over first.
 func TestAConfirmationThatIsLateNeverFallsBack(t *testing.T) {
