@@ -139,11 +139,15 @@ func (c *census) elements(v reflect.Value, l *ruledList) bool {
 	at := len(c.path)
 	defer func() { c.path = c.path[:at] }()
 	if v.Kind() == reflect.Map {
+		// Copies of the entries would cost more than the trial.
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 		for entry := v.MapRange(); entry.Next(); {
+			key.SetIterKey(entry)
+			value.SetIterValue(entry)
 			if !c.sample {
-				c.path = appendName(c.path[:at], keyText(entry.Key()))
+				c.path = appendName(c.path[:at], keyText(key))
 			}
-			if !c.value(entry.Key(), l.keys) || !c.element(entry.Value(), l) {
+			if !c.value(key, l.keys) || !c.element(value, l) {
 				return false
 			}
 		}

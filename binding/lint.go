@@ -39,16 +39,15 @@ func (l *linter) visit(t reflect.Type) {
 		return
 	}
 	l.seen[t] = true
-	if own := reflect.PointerTo(t); t == timeType || t == rawType || t == legacyRawType || t == fileType {
+	switch own := reflect.PointerTo(t); {
+	case t == timeType || t == rawType || t == legacyRawType || t == fileType || own.Implements(fromType):
 		return
-	} else if own.Implements(fromType) {
-		return
-	} else if own.Implements(legacyType) {
+	case own.Implements(legacyType):
 		if !own.Implements(textType) || takesAnything(t) {
 			l.legacy(t)
 		}
 		return
-	} else if own.Implements(textType) {
+	case own.Implements(textType):
 		return
 	}
 	switch t.Kind() {

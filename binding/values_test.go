@@ -85,3 +85,25 @@ func escapePlus(query string) string {
 	}
 	return out
 }
+
+// A text is composed before its length is judged, unless no form of it is short
+// enough: four characters at most become one.
+func TestTextIsComposedBeforeItsLengthIsJudged(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		A string   `json:"a" strict:"trim,nfc,lower" binding:"max=3"`
+		L []string `json:"l" strict:"nfc" binding:"max=1,dive,max=2"`
+		P *string  `json:"p" strict:"nfc" binding:"omitempty,min=1,max=2"`
+	}
+	four := "\u03b1\u0313\u0300\u0345" // U+1F82
+	answers(t, bindAs[target](), map[string]string{
+		`{"a":"` + times(3, four) + `","l":["` + times(2, four) + `"],"p":"` + times(2, four) + `"}`: `{"a":"` + times(3, "\u1f82") + `","l":["` + times(2, "\u1f82") + `"],"p":"` + times(2, "\u1f82") + `"}`,
+		`{"a":" \u2000` + times(3, "E\u0301") + times(40, " ") + `"}`:                                `{"a":"ééé","l":null,"p":null}`,
+		`{"a":"` + times(4, four) + `"}`:                                                             "400, rule.max #/a",
+		`{"a":"` + times(400, "x") + `"}`:                                                            "400, rule.max #/a",
+		`{"l":["` + times(3, four) + `"]}`:                                                           "400, rule.max #/l/0",
+		`{"l":["` + times(9, four) + `"]}`:                                                           "400, rule.max #/l/0",
+		`{"p":"` + times(9, four) + `"}`:                                                             "400, rule.max #/p",
+		`{"a":"x","l":["` + four + `","y"]}`:                                                         "400, rule.max #/l",
+	})
+}

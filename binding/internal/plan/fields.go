@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ginsec/ginsec/internal/jsonv2"
@@ -201,8 +202,25 @@ var knowsEmbed = func() bool {
 	return err == nil && probe.In.X == 1
 }()
 
+// most is how many characters a text may have by the validator's rules, or 0. Rules
+// for the texts of a list stand after dive.
+func most(sf reflect.StructField) int {
+	rules := sf.Tag.Get("binding")
+	if k := Indirect(sf.Type).Kind(); k == reflect.Slice || k == reflect.Array {
+		_, rules, _ = strings.Cut(rules, "dive,")
+	}
+	for rule := range strings.SplitSeq(rules, ",") {
+		name, param, _ := strings.Cut(rule, "=")
+		if n, err := strconv.Atoi(param); name == "max" && err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
 // Strict reads our own tag into f.
 func Strict(sf reflect.StructField, f *Field) error {
+	f.Most = most(sf)
 	for word := range strings.SplitSeq(sf.Tag.Get("strict"), ",") {
 		switch strings.TrimSpace(word) {
 		case "":

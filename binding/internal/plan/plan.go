@@ -60,6 +60,7 @@ type Field struct {
 	Trim     bool
 	NFC      bool
 	Lower    bool
+	Most     int // how many characters the rules allow the text to have; 0: any number
 }
 
 // MaxKey is how long a name of a declared map may be, in bytes. The validator
