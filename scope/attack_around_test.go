@@ -35,7 +35,14 @@ func (shortened) BeforeUpdate(tx *gorm.DB) error {
 	return nil
 }
 
-func (shortened) BeforeDelete(tx *gorm.DB) error {
+// shortCover has one for its delete: nothing refers to a cover.
+type shortCover struct {
+	ID, TenantID, OwnerID, Color string
+}
+
+func (shortCover) TableName() string { return "covers" }
+
+func (shortCover) BeforeDelete(tx *gorm.DB) error {
 	tx.Statement.BuildClauses = []string{"DELETE", "FROM"}
 	return nil
 }
@@ -101,6 +108,10 @@ func aroundReads() []attack {
 		read("shortened by a clause", func(e *env) *gorm.DB { return docs(e).Clauses(shorten{"SELECT", "FROM"}) }),
 		read("shortened after the scope", func(e *env) *gorm.DB {
 			return built(e.own(e.db.Model(&Document{})), "SELECT", "FROM")
+		}),
+		read("text in the place of SELECT, after the scope", func(e *env) *gorm.DB {
+			tx := built(e.own(e.db.Model(&Document{})).Where("1 = 1"), "X", "WHERE")
+			return with(tx, "X", called("", sqlText("SELECT folders.name FROM folders CROSS JOIN documents")))
 		}),
 		{"reading, shortened by what it is read into", func(e *env) (any, error) {
 			var rows halfBuilt

@@ -129,7 +129,7 @@ func aroundWrites() []attack {
 			return e.q().Model(&shortened{ID: "alice-doc-1"}).Update("title", "taken").Error
 		}),
 		write("a hook that leaves the WHERE of a delete out", func(e *env) error {
-			return e.q().Delete(&shortened{ID: "alice-doc-1"}).Error
+			return e.q().Delete(&shortCover{ID: "alice-cover-1"}).Error
 		}),
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -113,10 +114,20 @@ func textual(v any) bool {
 	return t != nil && (t.Kind() == reflect.String || t.Kind() == reflect.Slice)
 }
 
+// alias names a table of the predicate's own, never as the one outside is named: a
+// column of that one would be read from this one.
+func (w *writer) alias(prefix, outside string) string {
+	for {
+		w.depth++
+		if name := prefix + strconv.Itoa(w.depth); !strings.EqualFold(name, outside) {
+			return name
+		}
+	}
+}
+
 // exists ties a row to a parent that is the caller's.
 func (w *writer) exists(e *edge, table string) error {
-	w.depth++
-	alias := "ginsec_p" + strconv.Itoa(w.depth)
+	alias := w.alias("ginsec_p", table)
 	w.text("EXISTS (SELECT 1 FROM ")
 	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: e.to.schema.Table, Alias: alias})
 	w.text(" WHERE ")

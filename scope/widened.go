@@ -184,10 +184,10 @@ func (w *writer) ownersOnly(p *policy, table string) error {
 		}
 		return w.equal(p.owner, table, w.who.owner)
 	}
-	w.depth++
 	if w.write {
 		return w.memberWrites(p, m, table)
 	}
+	w.depth++
 	self, link := "ginsec_s"+strconv.Itoa(w.depth), "ginsec_m"+strconv.Itoa(w.depth)
 	w.column(table, m.key)
 	w.text(" IN (")
@@ -221,7 +221,7 @@ func (w *writer) memberWrites(p *policy, m *members, table string) error {
 		}
 		w.text(" OR ")
 	}
-	link := "ginsec_m" + strconv.Itoa(w.depth)
+	link := w.alias("ginsec_m", table)
 	w.text("EXISTS (SELECT 1 FROM ")
 	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: m.schema.Table, Alias: link})
 	w.text(" WHERE ")
