@@ -61,7 +61,7 @@ func (l *Limiter) add(b *batch, p *policy, cost, limit int64, window time.Durati
 // set makes an empty item one of p.
 func (i *item) set(p *policy, cost int64) {
 	i.policy, i.rule, i.window, i.group, i.soft = p, p.rule, p.Window, p.group, p.ReportOnly
-	i.cost = min(cost, maxLimit+1) // more never fits either
+	i.cost = min(cost, tooMuch)
 }
 
 // identify gives the item the hash of its log and, for a remote store, the name.
@@ -120,7 +120,7 @@ func (b *batch) name(start, policy string, window time.Duration, unit byte) stri
 	n = appendHash(n, b.buf[:b.first])
 	n = append(n, '}', ':')
 	n = append(append(n, policy...), ':')
-	n = strconv.AppendInt(n, window.Microseconds(), 10)
+	n = strconv.AppendInt(n, int64(window), 10)
 	n = append(n, unit)
 	if b.first < len(b.buf) {
 		n = appendHash(append(n, ':'), b.buf)

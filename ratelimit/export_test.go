@@ -36,3 +36,7 @@ func Again(limit, n int64, window time.Duration, at, again int64) bool {
 	}
 	return e.judge(&s, &r, again, 1).ok
 }
+
+// GivenUp reports whether a Redis store has given its server up since a request was
+// told so last.
+func GivenUp(s Store) bool { return s.(*redis).opened.Load() != nil }

@@ -188,7 +188,8 @@ func (g *gate) charge(d *batch) bool {
 }
 
 // dropCharged leaves out what another step has already charged this request for:
-// the same policy and key. A limit that is tighter here is only checked.
+// the same policy and key. A limit that is tighter here is only checked, and of a
+// cost that is higher here the rest is charged.
 func (b *batch) dropCharged() {
 	kept := b.items[:0]
 	for i := range b.items {
@@ -197,10 +198,10 @@ func (b *batch) dropCharged() {
 			done := &b.visit.charged[j]
 			if done.hash == it.hash && !it.lock && done.charged() {
 				drop = drop || done.rule.limit <= it.rule.limit
-				it.cost = 0
+				it.cost = max(it.cost-done.cost, 0)
 			}
 		}
-		if !drop {
+		if !drop || it.cost > 0 {
 			kept = append(kept, it)
 		}
 	}

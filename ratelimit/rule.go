@@ -15,6 +15,7 @@ const (
 	minWindow = time.Millisecond
 	maxWindow = 366 * 24 * time.Hour
 	maxLimit  = 1<<32 - 1
+	tooMuch   = maxLimit + 1 // as a cost; more never fits either
 )
 
 // rule is a quota in the units of a log. An event counts while it is less than

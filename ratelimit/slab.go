@@ -40,6 +40,19 @@ func (s *slab) grow(e *entry) []event {
 	return ring
 }
 
+// inherit makes e a copy of the log that new keys have shared: some of it may be
+// what the key of e, which was one of them, has been charged.
+func (s *slab) inherit(e, from *entry) {
+	if e == from || from.n == 0 {
+		return
+	}
+	*e = *from
+	if from.block != 0 {
+		e.block = s.take(from.class)
+		copy(s.ring(e), s.ring(from))
+	}
+}
+
 func (s *slab) take(class uint8) uint32 {
 	if block := s.free[class]; block != 0 {
 		s.free[class] = uint32(s.events[block-1])

@@ -53,6 +53,7 @@ type item struct {
 	unknown bool // let pass unjudged
 	told    bool // judged by Redis, in this call
 	made    bool // and charged there
+	shared  bool // of a key without a log of its own, in a full store
 }
 
 // denies reports whether the item refuses its request.

@@ -39,6 +39,7 @@ type Result struct {
 
 	exceeded uint8
 	local    uint8
+	shared   uint8
 	charged  bool
 	stamps   [maxCharges]int64
 }
@@ -84,7 +85,7 @@ func (l *Limiter) runOne(res *Result, c *Charge, dry bool) error {
 	if fault != nil {
 		return fault
 	}
-	cost := max(c.Cost, 1)
+	cost := min(max(c.Cost, 1), tooMuch)
 	if !dry && l.memory.again(hash, &p.rule, cost, res) {
 		return nil
 	}
@@ -95,6 +96,9 @@ func (l *Limiter) runOne(res *Result, c *Charge, dry bool) error {
 	res.Allowed, res.Remaining = it.ok || it.soft, it.remaining
 	res.charged = res.Allowed && !dry
 	res.stamps[0] = it.stamp
+	if it.shared {
+		res.shared = 1
+	}
 	if !it.ok {
 		res.exceeded = 1
 		if !it.soft {
@@ -137,6 +141,9 @@ func (l *Limiter) runBatch(ctx context.Context, b *batch, res *Result, charges [
 		if it.local {
 			res.local |= 1 << i
 		}
+		if it.shared {
+			res.shared |= 1 << i
+		}
 		if !it.ok {
 			res.exceeded |= 1 << i
 		}
@@ -177,7 +184,7 @@ func (l *Limiter) Refund(ctx context.Context, r *Result, charges ...Charge) erro
 	for i := range b.items {
 		it := b.items[i]
 		it.ok, it.stamp = true, r.stamps[i]
-		it.local = r.local&(1<<i) != 0
+		it.local, it.shared = r.local&(1<<i) != 0, r.shared&(1<<i) != 0
 		if r.exceeded&(1<<i) == 0 { // report-only charges that did not fit were not made
 			kept = append(kept, it)
 		}
