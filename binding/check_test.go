@@ -141,6 +141,9 @@ func TestCheckFindsEveryMistakeOfATarget(t *testing.T) {
 		"another": {binding.Check[struct {
 			A map[string]any `json:",unknown"`
 		}](), "A has the json option unknown"},
+		"a form only some decoders know": {binding.Check[struct {
+			B []byte `json:"b,format:hex"`
+		}](), "B has the json option format"},
 		"case ignored": {binding.Check[struct {
 			A string `json:"a,case:ignore"`
 		}](), "remove case:ignore"},

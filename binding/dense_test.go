@@ -329,3 +329,36 @@ func init() { //nolint:gochecknoinits // tests run side by side
 		panic(err)
 	}
 }
+
+// An application may have its engine read another tag: then the binding tag says
+// nothing.
+func TestAnEngineWithAnotherTagIsNotSampledByThisOne(t *testing.T) {
+	t.Parallel()
+	v, ok := reflect.New(reflect.TypeOf(gb.Validator).Elem()).Interface().(gb.StructValidator)
+	if !ok {
+		t.Fatal("gin's validator is none")
+	}
+	engine, _ := v.Engine().(*validator.Validate)
+	engine.SetTagName("validate")
+	type target struct {
+		Words []string `json:"words" binding:"dive,min=5" validate:"dive,max=3"`
+	}
+	words := func(one string) []byte {
+		return []byte(`{"words":[` + strings.TrimSuffix(times(500, one+","), ",") + `]}`)
+	}
+	for _, tc := range []struct {
+		doc  []byte
+		opts binding.Options
+		want string
+	}{
+		{words(`"a"`), binding.Options{Validator: v}, ""},
+		{words(`"long"`), binding.Options{Validator: v}, "rule.max"},
+		{words(`"a"`), binding.Options{}, "rule.min"},
+		{words(`"longer"`), binding.Options{}, ""},
+	} {
+		e := binding.Decode(tc.doc, new(target), tc.opts)
+		if (e == nil) != (tc.want == "") || e != nil && (e.Issues[0].Code != tc.want || len(e.Issues) != 32) {
+			t.Errorf("%.20s: %v, want %q", tc.doc, e, tc.want)
+		}
+	}
+}

@@ -157,6 +157,10 @@ func (b *builder) candidate(at level, sf reflect.StructField, i int) (c candidat
 		b.fault(at.typ, sf.Name, errors.New("has a member name with quotes"))
 	}
 	for option := range strings.SplitSeq(options, ",") {
+		word, _, _ := strings.Cut(option, ":")
+		if word == "format" {
+			b.fault(at.typ, sf.Name, errors.New("has the json option format, which not every version of the decoder knows: give the type an UnmarshalText"))
+		}
 		switch option {
 		case "string":
 			c.Quoted = true
