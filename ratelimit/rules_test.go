@@ -34,14 +34,16 @@ func TestUnitsANanosecondApartFreeANanosecondApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(t, ratelimit.Config{})
 		p := ratelimit.Policy{Name: "p", Limit: 2, Window: time.Second, Key: ratelimit.ByUser()}
+		take(t, l, p, "k", 1)
+		time.Sleep(time.Nanosecond)
+		take(t, l, p, "k", 1)
 		for range 3 {
-			first := take(t, l, p, "k", 1)
-			early := take(t, l, p, "k", 2)
+			time.Sleep(p.Window - 1)
+			first, early := take(t, l, p, "k", 1), take(t, l, p, "k", 1)
 			time.Sleep(time.Nanosecond)
-			if second := take(t, l, p, "k", 1); first+early+second != 2 {
+			if second := take(t, l, p, "k", 1); first != 1 || early != 0 || second != 1 {
 				t.Fatalf("%d, %d and %d units at the edge, want 1, 0 and 1", first, early, second)
 			}
-			time.Sleep(p.Window - 1)
 		}
 	})
 }
