@@ -118,6 +118,7 @@ func TestAStatementBuiltOfOtherClausesIsUnsupported(t *testing.T) {
 			"a hint with a query":       with(fresh(), "FROM", after("INDEXED BY (SELECT 1)")).Model(&Document{}).Limit(1).Update("title", "x"),
 			"a hint with a string":      with(fresh().Limit(1), "LIMIT", before("NOT 'x'")).Find(&[]Document{}),
 			"a hint with another word":  with(fresh().Limit(1), "LIMIT", before("NOT INDEXED OR")).Find(&[]Document{}),
+			"a hint in a hint":          with(fresh().Limit(1), "LIMIT", before("USE NOT INDEXED")).Find(&[]Document{}),
 			"a hint in deep":            with(fresh().Limit(1), "LIMIT", before("USE INDEX ((a))")).Find(&[]Document{}),
 			"a hint with half":          with(fresh().Limit(1), "LIMIT", before("USE INDEX (a")).Find(&[]Document{}),
 			"a quoted word for a hint":  with(fresh().Limit(1), "LIMIT", before("\"NOT\" INDEXED")).Find(&[]Document{}),

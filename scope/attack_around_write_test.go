@@ -106,6 +106,9 @@ func aroundWrites() []attack {
 		update("text before RETURNING", func(e *env) *gorm.DB {
 			return with(docs(e).Clauses(clause.Returning{}), "RETURNING", before("OR 1 = 1"))
 		}),
+		update("another statement after RETURNING", func(e *env) *gorm.DB {
+			return docs(e).Clauses(clause.Returning{Columns: []clause.Column{{Name: "id; UPDATE documents SET title = 'taken'", Raw: true}}})
+		}),
 		update("text before ORDER BY", func(e *env) *gorm.DB { return with(docs(e).Order("id"), "ORDER BY", before("OR 1 = 1")) }),
 		update("text before LIMIT", func(e *env) *gorm.DB { return with(docs(e).Limit(9), "LIMIT", before("OR 1 = 1")) }),
 		update("text in RETURNING's place", func(e *env) *gorm.DB { return with(docs(e), "RETURNING", called("", sqlText("OR 1 = 1"))) }),

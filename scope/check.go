@@ -50,6 +50,7 @@ func (c *checker) run() {
 	for _, e := range append(slices.Clone(c.pol.owning()), c.pol.refs...) {
 		c.key(e)
 	}
+	c.members()
 	c.indexes()
 	c.primaryKey()
 	if c.db.Name() == "postgres" {
@@ -68,12 +69,7 @@ func (c *checker) scopeColumns() []*column {
 }
 
 func (c *checker) inDatabase(name string) gorm.ColumnType {
-	for _, t := range c.types {
-		if strings.EqualFold(t.Name(), name) {
-			return t
-		}
-	}
-	return nil
+	return typeNamed(c.types, name)
 }
 
 // column looks at an owner or tenant column.
@@ -92,10 +88,7 @@ func (c *checker) column(col *column) {
 	if !col.field.Creatable || !col.field.Readable {
 		c.fault("field %s must be creatable and readable", col.field.Name)
 	}
-	if kind := strings.ToLower(t.DatabaseTypeName()); strings.Contains(kind, "citext") {
-		c.fault("column %s ignores case: two subjects could be one", col.name)
-	}
-	if kind, ok := t.ColumnType(); ok && strings.Contains(strings.ToLower(kind), "nocase") {
+	if c.folds(c.pol.schema.Table, t) {
 		c.fault("column %s ignores case: two subjects could be one", col.name)
 	}
 	if n, ok := t.Length(); ok && n > 0 && n < 36 && col.text && c.db.Name() != "sqlite" {
