@@ -192,10 +192,13 @@ func aroundReads() []attack {
 			return docs(e).Select("title").Clauses(clause.GroupBy{Columns: []clause.Column{{Name: "title UNION SELECT name FROM folders", Raw: true}}})
 		}),
 		read("ORDER BY with another query", func(e *env) *gorm.DB {
-			return docs(e).Select("title").Order("(1); SELECT name FROM folders; --")
+			return docs(e).Select("title").Order("1; SELECT name FROM folders")
 		}),
 		read("ORDER BY as an expression with another query", func(e *env) *gorm.DB {
 			return docs(e).Select("title").Clauses(clause.OrderBy{Expression: sqlText("1; SELECT name FROM folders")})
+		}),
+		read("text in LIMIT's place, with another query", func(e *env) *gorm.DB {
+			return with(docs(e).Select("title"), "LIMIT", called("LIMIT", sqlText("1; SELECT name FROM folders")))
 		}),
 		read("a lock with another query", func(e *env) *gorm.DB {
 			return docs(e).Select("title").Clauses(clause.Locking{Strength: "UPDATE; SELECT name FROM folders"})
