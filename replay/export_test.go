@@ -80,6 +80,9 @@ func Looked(s Store) { s.(*fronted).remote.(*redisSet).others.Wait() }
 // Idle returns how many workers of a Redis store wait for a use.
 func Idle(s Store) int { return int(s.(*fronted).remote.(*redisSet).idle.Load()) }
 
+// Stopped reports whether a Redis store has been told to close.
+func Stopped(s Store) bool { return s.(*fronted).remote.(*redisSet).ctx.Err() != nil }
+
 // Exact returns what stands in front of a shared store, as a store.
 func Exact(window time.Duration, maxBytes int64) Store {
 	return newExact(windows{int64(window.Seconds())}, maxBytes, systemClock())

@@ -132,3 +132,64 @@ func TestAPanicOfTheLookAtTheServerIsNotTheEnd(t *testing.T) {
 		replay.Looked(store)
 	}
 }
+
+// waiting is a client that holds its commands until their time is over, or uses until
+// they are released.
+type waiting struct {
+	rueidis.Client
+
+	release chan struct{}
+	begun   chan string
+}
+
+func (w waiting) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	w.begun <- cmd.Commands()[0]
+	release := w.release
+	if cmd.Commands()[0] == "INFO" {
+		release = nil
+	}
+	select {
+	case <-release:
+	case <-ctx.Done():
+	}
+	return w.Client.Do(ctx, cmd)
+}
+
+func (w waiting) Nodes() map[string]rueidis.Client { return map[string]rueidis.Client{"": w} }
+
+// Close ends the look at the server, and waits for the uses that are under way.
+func TestCloseWaitsForUsesAndForNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func([]string) string { return ":1\r\n" })
+	client := waiting{stubClient(t, s.addr, false), make(chan struct{}), make(chan string, 2)}
+	store := must(t)(replay.Redis(client, replay.RedisConfig{Timeout: patient}))
+	used, closed := make(chan bool), make(chan struct{})
+	go func() {
+		fresh, _ := store.Use(context.Background(), storetest.ID(), time.Now().Add(time.Hour))
+		used <- fresh
+	}()
+	if a, b := <-client.begun, <-client.begun; a == b {
+		t.Fatalf("two times %s", a)
+	}
+	go func() { defer close(closed); _ = store.Close() }()
+	eventually(t, "the store is closed", func() error {
+		if !replay.Stopped(store) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	select {
+	case <-closed:
+		t.Error("closed while a use is under way")
+	default:
+	}
+	start := time.Now()
+	close(client.release)
+	if !<-used {
+		t.Error("the use under way was refused")
+	}
+	<-closed
+	if took := time.Since(start); took > patient/2 { // what the look would have taken
+		t.Errorf("took %v", took)
+	}
+}

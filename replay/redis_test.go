@@ -330,6 +330,20 @@ func TestAClusterWithoutOneNodeFailsClosed(t *testing.T) {
 	}
 }
 
+// The bucket tells ids apart, too: it comes from other bits than what is in it.
+func TestTheBucketIsPartOfTheFingerprint(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	store := replay.Bare(must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{Timeout: patient})))
+	id := storetest.ID()
+	for i := range 100 {
+		id[15] = byte(i)
+		if !accepts(t, store, id, time.Now().Add(time.Hour)) {
+			t.Errorf("id %d was taken for another", i)
+		}
+	}
+}
+
 // The ids stay a sorted array of integers: that is where the price per token
 // comes from.
 func TestBucketsStayCompact(t *testing.T) {
