@@ -184,3 +184,32 @@ func TestAStepThatCostsMoreChargesTheRest(t *testing.T) {
 		})
 	}
 }
+
+// A lockout that begins when a full store has room again is of one key, too.
+func TestALockoutIsNeverOfTheKeysThatShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := smallLimiter(t, 3)
+		short := ratelimit.Policy{Name: "s", Limit: 1, Window: 10 * time.Second, Key: ratelimit.ByUser()}
+		p := policy(t, "p: 1/1m by ip")
+		p.CountIf, p.Lockout = ratelimit.Failures, time.Hour
+		r := gin.New()
+		r.GET("/bad", l.Use(p), func(c *gin.Context) {
+			time.Sleep(20 * time.Second) // a, b and c are over
+			for range 8 {
+				_, _ = l.Peek(t.Context(), charge(short, "f")) // looks for the expired
+			}
+			c.Status(http.StatusUnauthorized)
+		})
+		r.GET("/", l.Use(p), ok)
+		take(t, l, short, "a", 1)
+		take(t, l, short, "b", 1)
+		take(t, l, short, "c", 1)
+		wantStatus(t, get(r, "/bad"), http.StatusUnauthorized)
+		time.Sleep(2 * time.Minute)
+		take(t, l, short, "d", 1)
+		take(t, l, short, "e", 1)
+		wantStatus(t, get(r, "/"), http.StatusTooManyRequests) // locked out
+		wantStatus(t, get(r, "/", from("203.0.113.1:1")), http.StatusOK)
+	})
+}
