@@ -36,10 +36,18 @@ type census struct {
 
 // flooded reports whether v, a struct or a pointer to one, broke so many rules
 // that the listed ones are all anyone will know.
-func (r *ruler) flooded(v reflect.Value, path []byte) bool {
+func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
 	if r.engine == nil {
 		return false
 	}
+	before, causes := len(r.issues), len(r.causes)
+	defer func() {
+		if p := recover(); p != nil || !flooded {
+			// A rule for structs that looks for the whole target may panic at a part, and
+			// MaxIssues may be large enough for the whole.
+			r.issues, r.causes, flooded = r.issues[:before], r.causes[:causes], false
+		}
+	}()
 	v = reflect.Indirect(v)
 	t := ruledOf(v.Type(), r.in)
 	if len(t.inner) == 0 {
@@ -55,13 +63,8 @@ func (r *ruler) flooded(v reflect.Value, path []byte) bool {
 	}{}) == nil {
 		return false // the application gave the engine another tag to read
 	}
-	before := len(r.issues)
 	c = census{r: r, path: append([]byte(nil), path...)}
-	if c.structure(v, t, r.part == nil) {
-		r.issues, r.causes = r.issues[:before], nil // MaxIssues is large enough for the whole
-		return false
-	}
-	return true
+	return !c.structure(v, t, r.part == nil)
 }
 
 // due reports whether the next part is to be tried.

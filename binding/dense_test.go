@@ -27,7 +27,16 @@ type densePart struct {
 	Zip string `json:"zip" binding:"len=4"`
 }
 
+type denseStrict struct {
+	Must string `json:"must" binding:"required"`
+}
+
 type denseItem struct {
+	Opt  denseStrict   `json:"opt" binding:"omitempty"`
+	Opts []denseStrict `json:"opts" binding:"dive,omitempty"`
+	Only denseStrict   `json:"only" binding:"structonly"`
+	Off  denseStrict   `json:"off" binding:"-"`
+	Offs []denseStrict `json:"offs" binding:"-"`
 	densePart
 	Name  string         `json:"name" binding:"required,max=8"`
 	Level *int           `json:"level" binding:"omitempty,gte=3"`
@@ -76,7 +85,7 @@ func denseRandom(rng *rand.Rand, bad int) *denseTarget {
 		it := denseItem{
 			densePart: densePart{text("1234", "1")},
 			Name:      text("name", ""), Level: &level, Kind: text("a", "c"), Again: text("name", "other"), Inner: inner(),
-			Ptrs: []*string{&empty}, Free: "",
+			Ptrs: []*string{&empty}, Free: "", Opts: make([]denseStrict, rng.IntN(4)), Offs: make([]denseStrict, 2),
 		}
 		if fails() {
 			it.Ptrs, it.Free = append(it.Ptrs, nil), nil
@@ -134,6 +143,9 @@ func TestASampleRefusesNothingTheValidatorWouldNot(t *testing.T) {
 		for _, issue := range all.Issues {
 			known[keyOf(issue)] = true
 		}
+		if len(known) != len(all.Issues) {
+			t.Fatalf("%d faults listed as %d", len(known), len(all.Issues))
+		}
 		for _, issue := range told.Issues {
 			if !known[keyOf(issue)] {
 				t.Fatalf("%+v is no fault", issue)
@@ -178,6 +190,7 @@ func TestThousandsOfFailedRulesAreNotCollected(t *testing.T) {
 		Texts []string             `json:"texts" binding:"dive,min=5"`
 		Empty [][]string           `json:"empty" binding:"dive,min=1"`
 		Any   map[string]any       `json:"any" binding:"dive,min=5"`
+		Each  [][]string           `json:"each" binding:"dive,min=1,dive,min=5"`
 	}
 	long := times(80, "k")
 	for name, tc := range map[string]struct {
@@ -198,6 +211,7 @@ func TestThousandsOfFailedRulesAreNotCollected(t *testing.T) {
 		"lists in lists in lists":          {`{"grid":[[["x"]]` + times(24, `,[[]`+times(19, `,["x"`+times(19, `,"a"`)+"]")+"]") + "]}", 4},
 		"texts":                            {`{"texts":["x"` + times(9990, `,"a"`) + `]}`, 4},
 		"empty lists":                      {`{"empty":[[]` + times(9990, `,[]`) + `]}`, 4},
+		"empty lists, which dive":          {`{"each":[[]` + times(9990, `,[]`) + `]}`, 2},
 		"entries of any type":              {`{"any":{"x":"a"` + counted(9000, `,"%d":"a"`) + `}}`, 5},
 	} {
 		c, rewind := benchContext([]byte(tc.doc))
@@ -330,21 +344,71 @@ func init() { //nolint:gochecknoinits // tests run side by side
 	}
 }
 
-// An application may have its engine read another tag: then the binding tag says
-// nothing.
-func TestAnEngineWithAnotherTagIsNotSampledByThisOne(t *testing.T) {
-	t.Parallel()
+// ginsOwn returns a validator like gin's, with an engine of its own.
+func ginsOwn(t *testing.T) (gb.StructValidator, *validator.Validate) {
+	t.Helper()
 	v, ok := reflect.New(reflect.TypeOf(gb.Validator).Elem()).Interface().(gb.StructValidator)
 	if !ok {
 		t.Fatal("gin's validator is none")
 	}
-	engine, _ := v.Engine().(*validator.Validate)
+	engine, ok := v.Engine().(*validator.Validate)
+	if !ok {
+		t.Fatal("gin's engine is none")
+	}
+	return v, engine
+}
+
+// A rule for a struct may look at the whole target, so what it says of a part that
+// is tried alone counts for nothing.
+func TestRulesOfStructsAreAskedAboutTheWholeTarget(t *testing.T) {
+	t.Parallel()
+	type item struct {
+		Name string `json:"name" binding:"max=9"`
+	}
+	type target struct {
+		Items []item `json:"items" binding:"dive"`
+	}
+	v, engine := ginsOwn(t)
+	engine.RegisterStructValidation(func(sl validator.StructLevel) {
+		if _, ok := sl.Top().Interface().(*target); !ok {
+			sl.ReportError(sl.Current().Field(0).Interface(), "Name", "Name", "alone", "")
+		}
+	}, item{})
+	doc := `{"items":[` + strings.TrimSuffix(times(3000, `{},`), ",") + `]}`
+	if e := binding.Decode([]byte(doc), new(target), binding.Options{Validator: v}); e != nil {
+		t.Error(e)
+	}
+	// One that takes for granted that it gets the whole.
+	v, engine = ginsOwn(t)
+	engine.RegisterStructValidation(func(sl validator.StructLevel) { _ = sl.Top().Interface().(*target).Items }, item{}) //nolint:forcetypeassert // the mistake under test
+	if e := binding.Decode([]byte(doc), new(target), binding.Options{Validator: v}); e != nil {
+		t.Error(e)
+	}
+}
+
+func TestFaultsBelowAListAreLocatedFromItsRoot(t *testing.T) {
+	t.Parallel()
+	type words struct {
+		Words map[string][]string `json:"words" binding:"dive,dive,min=3"`
+	}
+	doc := `[{},{"words":{"a/b":["long"` + times(3000, `,"x"`) + `]}}]`
+	e := binding.Decode([]byte(doc), new([]words))
+	if e == nil || e.Issues[0].Pointer != "/1/words/a~1b/1" || e.Issues[31].Pointer != "/1/words/a~1b/32" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// An application may have its engine read another tag: then the binding tag says
+// nothing.
+func TestAnEngineWithAnotherTagIsNotSampledByThisOne(t *testing.T) {
+	t.Parallel()
+	v, engine := ginsOwn(t)
 	engine.SetTagName("validate")
 	type target struct {
 		Words []string `json:"words" binding:"dive,min=5" validate:"dive,max=3"`
 	}
 	words := func(one string) []byte {
-		return []byte(`{"words":[` + strings.TrimSuffix(times(500, one+","), ",") + `]}`)
+		return []byte(`{"words":[` + strings.TrimSuffix(times(3000, one+","), ",") + `]}`)
 	}
 	for _, tc := range []struct {
 		doc  []byte

@@ -75,7 +75,7 @@ func (b *ruledBuilder) fields(r *ruled, t reflect.Type, at ruledField, goPath st
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		rules := sf.Tag.Get("binding")
-		if rules == "-" || !sf.IsExported() && !sf.Anonymous {
+		if !sf.IsExported() && !sf.Anonymous {
 			continue
 		}
 		f := ruledField{index: append(slices.Clone(at.index), i), path: slices.Clone(at.path), rules: rules}
