@@ -45,26 +45,13 @@ func (r *ruler) hole(v reflect.Value, rules string, path []byte) ([]byte, bool) 
 	return nil, false
 }
 
-// everywhere are the rules of a target that is a list: its elements are judged one
-// by one, at any level.
-const everywhere = "dive"
-
 // element looks at an element of a list or map with rules.
 func (r *ruler) element(v reflect.Value, rules string, path []byte) ([]byte, bool) {
-	before, after, dives := cutDive(rules)
+	before, after, _ := cutDive(rules)
 	for rule := range strings.SplitSeq(before, ",") {
 		if name, _, _ := strings.Cut(rule, "="); name == "unique" && v.Kind() == reflect.Pointer && v.IsNil() {
 			return path, true
 		}
 	}
-	if !dives {
-		return nil, false
-	}
-	if inside, ok := strings.CutPrefix(after, "keys,"); ok {
-		_, after, _ = strings.Cut(inside, "endkeys")
-	}
-	if rules == everywhere {
-		after = everywhere
-	}
-	return r.hole(v, strings.TrimPrefix(after, ","), path)
+	return r.hole(v, after, path)
 }

@@ -80,15 +80,18 @@ func base(t reflect.Type) reflect.Type {
 func (r *ruler) run(out reflect.Value) (e *Error) {
 	s := r.s
 	defer func() {
-		if p := recover(); p != nil {
-			if at, ok := r.hole(out, everywhere, nil); ok {
-				null := Issue{In: r.in, Code: codeNull}
-				null.place(at)
-				e = s.invalid(null)
-				return
-			}
-			// The validator panics at rules that do not fit their field.
-			e = s.broken(fmt.Errorf("binding: the validator panicked: %v", p))
+		p := recover()
+		if p == nil {
+			return
+		}
+		// The validator panics at rules that do not fit their field.
+		e = s.broken(fmt.Errorf("binding: the validator panicked: %v", p))
+		if at, ok := r.hole(out, "", nil); ok {
+			null := Issue{In: r.in, Code: codeNull}
+			null.place(at)
+			cause := e.cause
+			e = s.invalid(null)
+			e.cause = cause
 		}
 	}()
 	r.value(out, nil)
