@@ -213,3 +213,32 @@ func TestALockoutIsNeverOfTheKeysThatShare(t *testing.T) {
 		wantStatus(t, get(r, "/", from("203.0.113.1:1")), http.StatusOK)
 	})
 }
+
+func TestATighterStepOfALowerCostIsOnlyChecked(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	outer, inner := policy(t, "p: 10/1h by ip"), policy(t, "p: 5/1h by ip")
+	outer.Cost = func(*gin.Context) int64 { return 4 }
+	r := gin.New()
+	r.Use(l.Use(outer))
+	r.GET("/", l.Use(inner), ok)
+	for _, status := range []int{http.StatusOK, http.StatusTooManyRequests} {
+		wantStatus(t, get(r, "/"), status)
+		if res, err := l.Peek(t.Context(), charge(outer, "192.0.2.1")); err != nil || res.Remaining != 6 {
+			t.Errorf("%d left, want 6 (%v)", res.Remaining, err)
+		}
+	}
+}
+
+func TestAStepThatDeniesHoldsBehindOneThatOnlyReports(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	strict := policy(t, "p: 1/1h by ip")
+	soft := strict
+	soft.ReportOnly = true
+	r := gin.New()
+	r.Use(l.Use(soft))
+	r.GET("/", l.Use(strict), ok)
+	wantStatus(t, get(r, "/"), http.StatusOK)
+	wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
+}

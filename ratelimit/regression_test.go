@@ -167,6 +167,7 @@ func TestSeveralAPIKeysAreNoneOfThem(t *testing.T) {
 	wantStatus(t, get(r, "/", keys("a", "b")), http.StatusOK)
 	wantStatus(t, get(r, "/", keys("c", "d")), http.StatusTooManyRequests)
 	wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
+	wantStatus(t, get(r, "/", keys("")), http.StatusTooManyRequests)
 	wantStatus(t, get(r, "/", keys("b")), http.StatusOK)
 }
 
