@@ -242,3 +242,37 @@ func TestAStepThatDeniesHoldsBehindOneThatOnlyReports(t *testing.T) {
 	wantStatus(t, get(r, "/"), http.StatusOK)
 	wantStatus(t, get(r, "/"), http.StatusTooManyRequests)
 }
+
+func TestAHandlerMountedTwiceAsksOnce(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	asked := 0
+	p := policy(t, "p: 10/1h by ip")
+	p.Cost = func(*gin.Context) int64 { asked++; return int64(asked) }
+	h := l.Use(p)
+	r := gin.New()
+	r.GET("/", h, h, ok)
+	wantStatus(t, get(r, "/"), http.StatusOK)
+	if res, err := l.Peek(t.Context(), charge(p, "192.0.2.1")); asked != 1 || err != nil || res.Remaining != 9 {
+		t.Errorf("asked %d times, %d left (%v)", asked, res.Remaining, err)
+	}
+}
+
+func TestAPlanThatIsNotValidRefuses(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(t, ratelimit.Config{})
+	var limit int64
+	var window time.Duration
+	p := policy(t, "p: 10/1h by ip")
+	p.Plan = func(*gin.Context) (int64, time.Duration) { return limit, window }
+	r := gin.New()
+	r.GET("/", l.Use(p), ok)
+	for _, limit = range []int64{-1, 0, 1 << 32} {
+		window = time.Hour
+		wantStatus(t, get(r, "/"), http.StatusInternalServerError)
+	}
+	for _, window = range []time.Duration{-1, 0, time.Millisecond - 1, 366*24*time.Hour + 1} {
+		limit = 10
+		wantStatus(t, get(r, "/"), http.StatusInternalServerError)
+	}
+}
