@@ -54,7 +54,8 @@ func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
 		return false
 	}
 	//nolint:gosec // the runtime's generator is seeded from the system; clients see nothing of it
-	c := census{r: r, sample: true, wait: few + rand.IntN(stride)}
+	r.trial = census{r: r, sample: true, wait: few + rand.IntN(stride)}
+	c := &r.trial
 	if c.structure(v, t, r.part == nil) {
 		return false
 	}
@@ -63,7 +64,7 @@ func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
 	}{}) == nil {
 		return false // the application gave the engine another tag to read
 	}
-	c = census{r: r, path: append([]byte(nil), path...)}
+	*c = census{r: r, path: append([]byte(nil), path...)}
 	return !c.structure(v, t, r.part == nil)
 }
 
@@ -99,7 +100,9 @@ func (c *census) structure(v reflect.Value, t *ruled, whole bool) bool {
 		if !ok {
 			continue
 		}
-		c.path = append(c.path[:at], f.path...)
+		if !c.sample {
+			c.path = append(c.path[:at], f.path...)
+		}
 		if f.nested != nil {
 			if !c.structure(inner, f.nested, whole) {
 				return false
@@ -119,6 +122,10 @@ func (c *census) structure(v reflect.Value, t *ruled, whole bool) bool {
 // list tries v by its own rules and, where it keeps them, its elements: the
 // validator goes no further than the first fault either.
 func (c *census) list(v reflect.Value, rules string, l *ruledList) bool {
+	if n := max(1, v.Len()); c.sample && n <= c.wait && l.flat() {
+		c.wait -= n
+		return true
+	}
 	if rules != "" && v.CanInterface() {
 		if err := c.r.engine.Var(v.Interface(), rules); err != nil {
 			return !c.due() || c.found(reflect.Value{}, err)
@@ -126,6 +133,9 @@ func (c *census) list(v reflect.Value, rules string, l *ruledList) bool {
 	}
 	return c.elements(v, l)
 }
+
+// flat reports whether no lists are within the elements.
+func (l *ruledList) flat() bool { return l.list == nil && (l.elem == nil || len(l.elem.inner) == 0) }
 
 // plainly removes pointers.
 func plainly(v reflect.Value) (reflect.Value, bool) {
@@ -201,6 +211,9 @@ func (c *census) value(v reflect.Value, rules string) bool {
 
 // found counts what err says of v, or of a value without structure.
 func (c *census) found(v reflect.Value, err error) bool {
+	if err == nil {
+		return true
+	}
 	var failed validator.ValidationErrors
 	if !errors.As(err, &failed) {
 		return true

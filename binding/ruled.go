@@ -41,11 +41,15 @@ type ruledKey struct {
 var ruledTypes sync.Map
 
 func ruledOf(t reflect.Type, in Source) *ruled {
-	if r, ok := ruledTypes.Load(ruledKey{t, in}); ok {
+	key := any(t) // for the source that matters most, this allocates nothing
+	if in != InBody {
+		key = ruledKey{t, in}
+	}
+	if r, ok := ruledTypes.Load(key); ok {
 		return r.(*ruled)
 	}
 	b := ruledBuilder{in: in, seen: map[reflect.Type]*ruled{}}
-	r, _ := ruledTypes.LoadOrStore(ruledKey{t, in}, b.of(t))
+	r, _ := ruledTypes.LoadOrStore(key, b.of(t))
 	return r.(*ruled)
 }
 
