@@ -239,10 +239,10 @@ func TestAFullFilterKeepsItsRate(t *testing.T) {
 // over many of them.
 func TestAStoreForAFewIDsKeepsItsRateToo(t *testing.T) {
 	t.Parallel()
-	const rate, n = 1e-5, 10_000_000
+	const rate, n = 1e-5, 4_000_000
 	for _, capacity := range []int{1, 16, 63, 1000} {
 		first := replay.FirstLink(capacity)
-		refused := replay.Refusals(first, rate, n/200, n)
+		refused := replay.Refusals(first, rate, n/100, n)
 		t.Logf("Capacity %d, filters of %d ids: measured rate %.2e", capacity, first, float64(refused)/n)
 		if float64(refused) > rate*n*5/4 {
 			t.Errorf("Capacity %d, filters of %d ids: %d refused by mistake, %.0f expected", capacity, first, refused, rate*n)
