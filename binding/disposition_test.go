@@ -53,6 +53,7 @@ func TestDispositionsMeanTheSameToEveryReader(t *testing.T) {
 		`name=title; filename*=utf-16''x; filename=x`:        refused,
 		`name=f; filename=x; filename*=utf-16''x`:            refused,
 		`name=f; filename=x; filename*0=x`:                   refused,
+		`name=f; filename*0*=UTF-8''a`:                       refused,
 		`name=f; filename="x"; filename*=UTF-8''a%zz`:        refused,
 		`name=f; filename="x"; x=1; filename*=UTF-8''a%20b `: "200",
 		`name=f; filename="name*=UTF-8''role"`:               "200",
