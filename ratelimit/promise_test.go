@@ -276,3 +276,19 @@ func TestAPlanThatIsNotValidRefuses(t *testing.T) {
 		wantStatus(t, get(r, "/"), http.StatusInternalServerError)
 	}
 }
+
+func TestAClientThatComesBackWhenToldIsNotEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(t, ratelimit.Config{})
+		r := gin.New()
+		r.GET("/", l.Use(policy(t, "p: 1/1m by ip")), ok)
+		wantStatus(t, get(r, "/"), http.StatusOK)
+		time.Sleep(500 * time.Millisecond)
+		w := get(r, "/")
+		wantStatus(t, w, http.StatusTooManyRequests)
+		if after, state := w.Header().Get("Retry-After"), w.Header().Get("RateLimit"); after != "60" || state != `"p";r=0;t=60` {
+			t.Errorf("59.5 seconds are told as %s and %s", after, state)
+		}
+	})
+}
