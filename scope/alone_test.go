@@ -101,3 +101,39 @@ func TestNoTextOfAnUpsertGetsAroundOwnedAlone(t *testing.T) {
 		})
 	}
 }
+
+// A builder in the place of a query's beginning could read from wherever it likes.
+func TestNoBuilderOfItsOwnBeginsAQueryWithOwnedAlone(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{
+		"SELECT": "SELECT * FROM (SELECT * FROM documents) AS documents, (SELECT 1 AS one) AS more -- ",
+		"FROM":   "FROM (SELECT id, title, 'acme' AS tenant_id, 'alice' AS owner_id FROM documents) AS documents",
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, kind)
+			for name, text := range texts {
+				builder := func(db *gorm.DB) *gorm.DB {
+					c := db.Statement.Clauses[name]
+					c.Name, c.Builder = name, func(_ clause.Clause, b clause.Builder) { _, _ = b.WriteString(text) }
+					db.Statement.Clauses[name] = c
+					return db
+				}
+				owned := scope.Owned(as(t.Context(), alice))
+				for order, tx := range map[string]*gorm.DB{
+					"before": w.root.Scopes(builder, owned), "after": w.root.Scopes(owned, builder),
+				} {
+					var found []Document
+					if err := tx.Find(&found).Error; !errors.Is(err, scope.ErrUnsupported) || len(found) > 0 {
+						t.Errorf("%s, %s the scope: %d rows, %v", name, order, len(found), err)
+					}
+				}
+			}
+			var found []Document
+			if err := w.root.Scopes(scope.Owned(as(t.Context(), alice))).Select("id", "title").Find(&found).Error; err != nil || len(found) == 0 {
+				t.Errorf("an ordinary query: %d rows, %v", len(found), err)
+			}
+		})
+	}
+}

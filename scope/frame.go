@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"reflect"
 	"strings"
 
 	"gorm.io/gorm"
@@ -71,13 +72,25 @@ func buildHead(c clause.Clause, b clause.Builder) {
 	build(c, b, func(*shield, *gorm.Statement) error { return nil })
 }
 
+// hookHead lets buildHead build a clause, unless somebody else builds it, which is
+// refused when the conditions are written.
+func hookHead(stmt *gorm.Statement, name string) {
+	if b := stmt.Clauses[name].Builder; b == nil || isHead(b) {
+		hook(stmt, name, buildHead)
+	}
+}
+
+func isHead(b clause.ClauseBuilder) bool {
+	return reflect.ValueOf(b).Pointer() == reflect.ValueOf(buildHead).Pointer()
+}
+
 // frame looks at what surrounds the expressions of a statement's clauses.
 func (s *shield) frame(stmt *gorm.Statement) error {
 	for name, c := range stmt.Clauses {
 		behind := trailing(name)
 		switch {
 		case behind || name == "SELECT" || name == "FROM" || name == "SET":
-			if s.guard == nil && c.Builder != nil && name != "SELECT" { // a guard has looked
+			if s.guard == nil && c.Builder != nil && !isHead(c.Builder) { // a guard has looked
 				return refuse(ErrUnsupported, "a clause with a builder of its own")
 			}
 		case name != "INSERT" && name != "VALUES" && name != "UPDATE" && name != "DELETE":

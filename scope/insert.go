@@ -15,11 +15,10 @@ import (
 func coverWrites(stmt *gorm.Statement) {
 	coverInsert(stmt, buildInsert)
 	hook(stmt, "UPDATE", buildUpdate)
-	for _, name := range [...]string{"SELECT", "DELETE"} {
-		c := stmt.Clauses[name]
-		c.Builder = buildHead
-		stmt.Clauses[name] = c
-	}
+	// Both kinds of what else there is have a FROM, and queries a SELECT: one clause more
+	// than the eight that gorm's map has room for would cost more than all judging.
+	hookHead(stmt, "SELECT")
+	hookHead(stmt, "FROM")
 	if !hookable(stmt.DB) {
 		_ = stmt.AddError(errDialect)
 	}
@@ -29,16 +28,16 @@ func coverWrites(stmt *gorm.Statement) {
 var plainInsert clause.Expression = clause.Insert{}
 
 func coverInsert(stmt *gorm.Statement, b clause.ClauseBuilder) {
+	// Dialects that build INSERT themselves leave VALUES alone.
+	if _, theirs := stmt.ClauseBuilders["INSERT"]; theirs {
+		hook(stmt, "VALUES", b)
+		return
+	}
 	if c := stmt.Clauses["INSERT"]; c.Expression == nil {
 		c.Expression = plainInsert
 		stmt.Clauses["INSERT"] = c
 	}
-	// Dialects that build INSERT themselves leave VALUES alone.
-	if _, theirs := stmt.ClauseBuilders["INSERT"]; theirs {
-		hook(stmt, "VALUES", b)
-	} else {
-		hook(stmt, "INSERT", b)
-	}
+	hook(stmt, "INSERT", b)
 }
 
 var errDialect = refuse(ErrUnsupported, "a dialect with clause builders of its own")
@@ -100,11 +99,8 @@ func build(c clause.Clause, b clause.Builder, check func(*shield, *gorm.Statemen
 		return
 	}
 	name := c.Name
-	switch c.Expression.(type) { // which forget their names when merged
-	case clause.Values:
-		name = "VALUES"
-	case clause.Delete:
-		name = "DELETE"
+	if c.Name == "" {
+		name = "VALUES" // gorm's Values forgets its name when merged
 	}
 	c = stmt.Clauses[name]
 	c.Builder = nil
