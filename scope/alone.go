@@ -62,11 +62,8 @@ func (s *shield) standingBehind(stmt *gorm.Statement, e clause.Expression) error
 			return s.standing(stmt, e.Expression)
 		}
 		for _, c := range e.Columns {
-			if c.Column.Raw && !dialectOf(stmt.Name()).closed(c.Column.Name) {
-				return errForm
-			}
+			texts = append(texts, c.Column)
 		}
-		return nil
 	case clause.GroupBy:
 		if len(e.Having) > 0 {
 			if err := s.standing(stmt, having(e.Having)); err != nil {
@@ -80,7 +77,40 @@ func (s *shield) standingBehind(stmt *gorm.Statement, e clause.Expression) error
 		return s.standing(stmt, e)
 	}
 	for _, c := range texts {
-		if c.Raw && !dialectOf(stmt.Name()).closed(c.Name) {
+		switch {
+		case hollowColumn(c):
+			return errName
+		case c.Raw && !dialectOf(stmt.Name()).closed(c.Name):
+			return errForm
+		}
+	}
+	return nil
+}
+
+// standingSelect does the same for what a query selects, where another FROM could
+// begin, too.
+func (s *shield) standingSelect(stmt *gorm.Statement) error {
+	for _, text := range stmt.Selects {
+		if !dialectOf(stmt.Name()).selectable(text) {
+			return errForm
+		}
+	}
+	switch e := stmt.Clauses["SELECT"].Expression.(type) {
+	case clause.Select:
+		for _, c := range e.Columns {
+			switch {
+			case hollowColumn(c):
+				return errName
+			case c.Raw && !dialectOf(stmt.Name()).selectable(c.Name):
+				return errForm
+			}
+		}
+		if e.Expression != nil && !dialectOf(stmt.Name()).selectable(textOf(stmt, e.Expression)) {
+			return errForm
+		}
+	case nil:
+	default:
+		if !dialectOf(stmt.Name()).selectable(textOf(stmt, e)) {
 			return errForm
 		}
 	}

@@ -71,7 +71,7 @@ func attacks() map[string][]attack {
 		"deletes": deleteAttacks(), "finishers": finisherAttacks(), "sessions": sessionAttacks(), "raw": rawAttacks(),
 		"generics": genericAttacks(), "shapes": shapeAttacks(), "collation": collationAttacks(),
 		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
-		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "clauses": clauseAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(), "around": aroundAttacks(),
+		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "clauses": clauseAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(), "around": aroundAttacks(), "tables": tableAttacks(),
 	}
 }
 

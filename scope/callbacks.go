@@ -300,8 +300,8 @@ func (g *guard) joins(stmt *gorm.Statement, who *caller) error {
 			who = &now
 		}
 		if len(j.ON.Exprs) == 1 {
-			if _, done := j.ON.Exprs[0].(condition); done {
-				continue
+			if done, ok := j.ON.Exprs[0].(condition); ok { // from an earlier use of the handle
+				j.ON.Exprs = done.rest
 			}
 		}
 		alias := j.Table.Name

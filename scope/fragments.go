@@ -3,11 +3,9 @@ package scope
 import (
 	"fmt"
 	"reflect"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	"gorm.io/gorm/schema"
 )
 
 // fragments looks at every piece of SQL text the developer put into a statement
@@ -57,62 +55,16 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 
 // writeClauses refuses what would make a write read or touch another table.
 func (g *guard) writeClauses(stmt *gorm.Statement, op operation) error {
+	if e := stmt.Clauses["FROM"].Expression; e != nil {
+		if _, ok := e.(clause.From); !ok {
+			return refuse(ErrUnsupported, "a FROM clause of unknown form")
+		}
+	}
 	if from, ok := stmt.Clauses["FROM"].Expression.(clause.From); ok && op != creating && (len(from.Tables) > 0 || len(from.Joins) > 0) {
 		return refuse(ErrUnsupported, "an UPDATE or DELETE over several tables")
 	}
 	if d, ok := stmt.Clauses["DELETE"].Expression.(clause.Delete); ok && d.Modifier != "" {
 		return refuse(ErrUnsupported, "a DELETE with a modifier")
-	}
-	return nil
-}
-
-// join checks the tables of one entry of Joins: a relation, a path of relations,
-// or text.
-func (g *guard) join(stmt *gorm.Statement, i int) error {
-	j := &stmt.Joins[i]
-	if !joinType(j.JoinType) {
-		return refuse(ErrUnsupported, "a JOIN of unknown type")
-	}
-	if err := g.values(stmt, j.Conds); err != nil {
-		return err
-	}
-	if err := g.named(stmt, j.Conds); err != nil {
-		return err
-	}
-	if j.On != nil {
-		if err := g.expressions(stmt, j.On.Exprs); err != nil {
-			return err
-		}
-	}
-	if err := g.expression(stmt, j.Expression); err != nil {
-		return err
-	}
-	if stmt.Schema == nil {
-		return g.fragment(j.Name)
-	}
-	relations := stmt.Schema.Relationships.Relations
-	for _, name := range strings.Split(j.Name, ".") {
-		rel := relations[name]
-		if rel == nil {
-			return g.fragment(j.Name)
-		}
-		if err := g.relation(rel); err != nil {
-			return err
-		}
-		relations = rel.FieldSchema.Relationships.Relations
-	}
-	return nil
-}
-
-// relation refuses a join on a model nobody declared, and one on a protected table
-// through another struct: the predicate of a join hangs on the declared one.
-func (g *guard) relation(rel *schema.Relationship) error {
-	pol := g.lookup(rel.FieldSchema.Table)
-	if pol == nil {
-		return refuse(ErrUnprotected, rel.FieldSchema.Table)
-	}
-	if pol.protected() && rel.FieldSchema != pol.schema {
-		return refuse(ErrUnsupported, "a join on "+pol.table+" through a model that is not the protected one")
 	}
 	return nil
 }
@@ -258,14 +210,30 @@ func (g *guard) selected(stmt *gorm.Statement, e clause.Expression) error {
 	if err := g.fragmentIn(text, selecting); err != nil {
 		return err
 	}
-	return g.values(stmt, vars)
+	return g.inText(stmt, vars)
 }
 
 func (g *guard) textWith(stmt *gorm.Statement, sql string, vars []any) error {
 	if err := g.fragment(sql); err != nil {
 		return err
 	}
-	return g.values(stmt, vars)
+	return g.inText(stmt, vars)
+}
+
+// inText is values for what stands in a text, where a column's name may be a table's.
+func (g *guard) inText(stmt *gorm.Statement, vs []any) error {
+	for _, v := range vs {
+		cols, _ := v.([]clause.Column)
+		if c, ok := v.(clause.Column); ok {
+			cols = []clause.Column{c}
+		}
+		for _, c := range cols {
+			if !c.Raw && g.isProtected(lastPart(c.Name)) {
+				return ErrRaw
+			}
+		}
+	}
+	return g.values(stmt, vs)
 }
 
 func (g *guard) values(stmt *gorm.Statement, vs []any) error {
@@ -310,6 +278,9 @@ func (g *guard) columns(cols []clause.Column) error { return g.columnsIn(cols, s
 
 func (g *guard) columnsIn(cols []clause.Column, where place) error {
 	for _, c := range cols {
+		if hollowColumn(c) {
+			return errName
+		}
 		if c.Raw {
 			if err := g.fragmentIn(c.Name, where); err != nil {
 				return err
@@ -322,6 +293,9 @@ func (g *guard) columnsIn(cols []clause.Column, where place) error {
 func (g *guard) tableName(t clause.Table) error {
 	if t.Raw {
 		return g.fragment(t.Name)
+	}
+	if hollow(t.Name) || hollow(t.Alias) {
+		return errName
 	}
 	if t.Name != clause.CurrentTable && g.names(t.Name) {
 		return ErrRaw
@@ -336,37 +310,6 @@ func (g *guard) assignments(stmt *gorm.Statement, set clause.Set) error {
 		}
 		if err := g.value(stmt, a.Value); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// from allows one table and joins by name or by text without protected tables.
-func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
-	for _, t := range f.Tables {
-		if t.Name != clause.CurrentTable && (t.Raw || !strings.EqualFold(lastPart(t.Name), lastPart(stmt.Table))) {
-			return refuse(ErrUnsupported, "a FROM clause over several tables")
-		}
-	}
-	for _, j := range f.Joins {
-		if !joinType(j.Type) {
-			return refuse(ErrUnsupported, "a JOIN of unknown type")
-		}
-		if err := g.expression(stmt, j.Expression); err != nil {
-			return err
-		}
-		if err := g.expressions(stmt, j.ON.Exprs); err != nil {
-			return err
-		}
-		if j.Expression != nil {
-			continue
-		}
-		pol := g.lookup(j.Table.Name)
-		if pol == nil || j.Table.Raw {
-			return refuse(ErrUnprotected, j.Table.Name)
-		}
-		if pol.protected() && len(j.Using) > 0 {
-			return refuse(ErrUnsupported, "a JOIN with USING on a protected table")
 		}
 	}
 	return nil

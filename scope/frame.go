@@ -63,6 +63,11 @@ func (s *shield) framed(stmt *gorm.Statement) error {
 	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
 		return errForm
 	}
+	if s.guard == nil && s.op == reading {
+		if err := s.standingSelect(stmt); err != nil {
+			return err
+		}
+	}
 	return s.frame(stmt)
 }
 
@@ -113,6 +118,18 @@ func (s *shield) frame(stmt *gorm.Statement) error {
 		}
 	}
 	return nil
+}
+
+var errName = refuse(ErrUnsupported, "a name with an empty part")
+
+// hollow reports whether a name has an empty part between its dots: gorm's dialects
+// then lose count of their quotes, and what follows is text.
+func hollow(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..")
+}
+
+func hollowColumn(c clause.Column) bool {
+	return !c.Raw && hollow(c.Name) || hollow(c.Alias) || hollow(c.Table)
 }
 
 // nameless reports whether an expression writes its clause's name itself, or none.

@@ -33,7 +33,7 @@ func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
 	case tokWord:
 		return g.isProtected(tok)
 	case tokString: // SQLite takes a string for a name where a table is expected
-		return g.lex.sqlite && (l.froms[l.nest] && l.before || l.table || l.operand) && g.isProtected(tok)
+		return g.lex.sqlite && (l.froms[l.nest] && l.before || l.table || l.operand || l.dotted) && g.isProtected(tok)
 	case tokBody: // of a function or a DO block, perhaps
 		return g.names(tok)
 	default:
@@ -58,6 +58,7 @@ const (
 
 func (g *guard) fragmentIn(sql string, where place) error {
 	l := lexer{sql: sql, dialect: g.lex}
+	l.froms[0] = where == somewhere // text may go on with somebody else's list
 	for before := ""; ; {
 		tok, kind := l.next()
 		if g.isTable(&l, tok, kind) && !l.alias(where, before) && !l.qualifies() {
@@ -84,65 +85,6 @@ func (l *lexer) alias(where place, before string) bool {
 		return strings.EqualFold(before, "AS")
 	default:
 		return where == ordering && (before == "" || before == ",")
-	}
-}
-
-var errForm = refuse(ErrUnsupported, "SQL text that does not stand on its own")
-
-type form uint8
-
-const (
-	formOpen form = iota // read on
-	formGood
-	formBad
-)
-
-// form follows parentheses, and ends a text that would reach out of its place.
-func (l *lexer) form(tok string, kind tokenKind) form {
-	switch {
-	case kind == tokOpaque, l.unclosed:
-		return formBad
-	case kind == tokEnd:
-		if l.depth == 0 {
-			return formGood
-		}
-		return formBad
-	case kind == tokWord && l.depth == 0 && reaching(tok):
-		return formBad
-	case kind != tokOther:
-		return formOpen
-	}
-	switch tok {
-	case "(":
-		l.depth++
-	case ")":
-		l.depth--
-	case ";":
-		return formBad
-	}
-	if l.depth < 0 {
-		return formBad
-	}
-	return formOpen
-}
-
-// reaching reports whether a keyword outside parentheses begins another part of a
-// statement than the one the text was put into.
-func reaching(word string) bool {
-	return among(word, "WHERE", "UNION", "EXCEPT", "INTERSECT")
-}
-
-// closed reports whether text, a whole part of a statement, stands on its own.
-func (d dialect) closed(text string) bool {
-	l := lexer{sql: text, dialect: d}
-	for {
-		switch l.form(l.next()) {
-		case formGood:
-			return true
-		case formBad:
-			return false
-		case formOpen:
-		}
 	}
 }
 
@@ -179,24 +121,27 @@ type lexer struct {
 	sql string
 	at  int
 	dialect
-	table    bool // a table's name may stand here
-	operand  bool // this token may be a table's name, as in SQLite's "x IN 'table'"
-	expect   bool // the next one may be
-	unclosed bool // a comment reaches beyond the text
-	depth    int  // of parentheses
-	nest     int
-	froms    [64]bool // inside a list of tables, by depth of parentheses
-	before   bool     // an item of such a list may begin with this token
-	last     bool     // with the next one
+	table       bool // a table's name may stand here
+	operand     bool // this token may be a table's name, as in SQLite's "x IN 'table'"
+	expect      bool // the next one may be
+	unclosed    bool // a comment reaches beyond the text
+	depth       int  // of parentheses
+	nest        int
+	froms       [64]bool // inside a list of tables, by depth of parentheses
+	before      bool     // an item of such a list may begin with this token
+	last        bool     // with the next one
+	dot, dotted bool
 }
 
 func (l *lexer) next() (string, tokenKind) {
 	l.before = l.last
+	l.dotted = l.dot
 	tok, kind := l.token()
 	if l.nest == len(l.froms)-1 && kind == tokOther && tok == "(" {
 		return "", tokOpaque // deeper than anybody writes: lists of tables could not be told any more
 	}
 	l.track(tok, kind)
+	l.dot = kind == tokOther && tok == "."
 	l.operand = l.expect
 	// A schema's name may stand before the table's.
 	l.expect = kind == tokWord && among(tok, "IN", "ON", "REFERENCES") || l.operand && (tok == "." || l.qualifies())
@@ -246,7 +191,11 @@ func (l *lexer) word() (string, tokenKind) {
 		case strings.EqualFold(word, "u") && strings.HasPrefix(rest, "&"):
 			return "", tokOpaque // U&"..." hides letters behind escapes
 		case strings.EqualFold(word, "e") && strings.HasPrefix(rest, "'"):
-			return l.literal('\'', true, tokString)
+			tok, kind := l.literal('\'', true, tokString)
+			if l.blanks(); l.at < len(l.sql) && l.sql[l.at] == '\'' {
+				return "", tokOpaque // goes on, with escapes
+			}
+			return tok, kind
 		}
 	}
 	switch {

@@ -226,6 +226,7 @@ func (s *shield) ready(stmt *gorm.Statement) error {
 
 // fromOf reports whether a FROM clause names tables of its own.
 func fromOf(stmt *gorm.Statement) bool {
-	f, _ := stmt.Clauses["FROM"].Expression.(clause.From)
-	return len(f.Tables)+len(f.Joins) > 0
+	e := stmt.Clauses["FROM"].Expression
+	f, ok := e.(clause.From)
+	return e != nil && !ok || len(f.Tables)+len(f.Joins) > 0
 }
