@@ -62,6 +62,7 @@ func (l *Limiter) add(b *batch, p *policy, cost, limit int64, window time.Durati
 func (i *item) set(p *policy, cost int64) {
 	i.policy, i.rule, i.window, i.group, i.soft = p, p.rule, p.Window, p.group, p.ReportOnly
 	i.cost = min(cost, tooMuch)
+	i.asked = i.cost
 }
 
 // identify gives the item the hash of its log and, for a remote store, the name.

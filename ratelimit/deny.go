@@ -63,7 +63,7 @@ func (l *Limiter) refuse(d *batch, mayLock bool) {
 	if wait := retryAfter(d.items); wait > 0 {
 		d.c.Writer.Header()[headerRetry] = []string{strconv.FormatInt(seconds(wait), 10)}
 	}
-	d.visit.charged = d.visit.charged[:0]
+	d.visit.giveUp()
 	problem.Abort(d.c, p)
 	l.record(d, audit.Deny, p.Code, p.Status, nil)
 }
@@ -100,7 +100,7 @@ func (l *Limiter) fail(d *batch, p problem.Problem, err error) {
 	_ = d.c.Error(err)
 	if v := d.visit; len(v.charged) > 0 {
 		l.store.refund(d.c.Request.Context(), l.timeout, v.charged)
-		v.charged = v.charged[:0]
+		v.giveUp()
 	}
 	problem.Abort(d.c, p)
 	l.record(d, audit.Error, p.Code, p.Status, err)

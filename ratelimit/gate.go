@@ -117,9 +117,9 @@ func (g *gate) proceed(c *gin.Context, v *visit, own int, outermost bool) {
 }
 
 func (g *gate) proceedAndSettle(c *gin.Context, v *visit, own int) {
-	to, returned := len(v.charged), false
+	to, refusals, returned := len(v.charged), v.refusals, false
 	defer func() {
-		if to <= len(v.charged) { // else a later step refused and gave all back
+		if refusals == v.refusals { // else a later step refused and gave all back
 			g.settle(c, v.charged[to-own:to], returned)
 		}
 	}()
@@ -194,6 +194,7 @@ func (b *batch) dropCharged() {
 	kept := b.items[:0]
 	for i := range b.items {
 		it, drop := b.items[i], false
+		it.cost = it.asked
 		for j := range b.visit.charged {
 			done := &b.visit.charged[j]
 			if done.hash == it.hash && !it.lock && done.charged() {

@@ -76,7 +76,7 @@ func (m *memory) take(_ context.Context, _ time.Duration, items []item, dry bool
 		for i := range items {
 			if it := &items[i]; it.ok {
 				s := &m.shards[m.shardOf(it.hash)]
-				m.charge(s, it, s.find(it.hash), now)
+				m.charge(s, it, s.find(m.logOf(it)), now)
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func (m *memory) judgeAll(items []item, now int64) bool {
 		s := &m.shards[m.shardOf(it.hash)]
 		m.judge(s, s.find(it.hash), it, now)
 		for j := range i {
-			if items[j].hash == it.hash && it.cost > 0 { // both overflow into one count: only one can be judged by it
+			if m.logOf(&items[j]) == m.logOf(it) && it.cost > 0 { // both overflow into one count: only one can be judged by it
 				it.verdict = verdict{wait: it.window}
 			}
 		}
@@ -193,13 +193,14 @@ func (m *memory) fits(it *item) bool {
 // may have changed. The shard is locked.
 func (m *memory) judge(s *shard, slot int, it *item, now int64) int {
 	log := slot
+	it.own, it.shared = slot >= 0, false
 	if slot < 0 && !it.aside() {
 		if s.count >= s.limit {
 			s.sweep(now)
 		}
 		log = s.find(m.shared(it)) // also with room: the key may have been charged there
 		if s.count >= s.limit {
-			slot, it.hash, it.shared = log, m.shared(it), true
+			slot, it.shared = log, true
 			if slot < 0 && s.count >= s.limit+overflowRoom {
 				it.verdict = verdict{wait: it.window}
 				return slot
@@ -226,6 +227,14 @@ func (m *memory) shared(it *item) uint64 {
 	return first | it.group&(1<<m.shift-1) | 1
 }
 
+// logOf is the hash of the log that the item was judged by.
+func (m *memory) logOf(it *item) uint64 {
+	if it.shared {
+		return m.shared(it)
+	}
+	return it.hash
+}
+
 // charge makes the charge that judge allowed, in the key's slot or a new one.
 func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 	if it.cost == 0 {
@@ -239,13 +248,13 @@ func (m *memory) charge(s *shard, it *item, slot int, now int64) {
 		if it.aside() && s.count >= s.limit {
 			return // a full store locks out no more keys: the room beyond is for new ones to share
 		}
-		e = s.insert(it.hash, now)
+		e = s.insert(m.logOf(it), now)
 		e.last = it.stamp
 	}
 	if s.slab.wasteful() {
 		s.compact()
 	}
-	if slot < 0 && !it.aside() {
+	if slot < 0 && !it.aside() && !it.own {
 		if from := s.find(m.shared(it)); from >= 0 {
 			s.slab.inherit(e, &s.entries[from])
 		}
@@ -263,12 +272,9 @@ func (m *memory) refund(_ context.Context, _ time.Duration, items []item) {
 		if !it.charged() {
 			continue
 		}
-		if it.shared {
-			it.hash = m.shared(it)
-		}
 		s := &m.shards[m.shardOf(it.hash)]
 		s.mu.Lock()
-		if slot := s.find(it.hash); slot >= 0 {
+		if slot := s.find(m.logOf(it)); slot >= 0 {
 			s.entries[slot].refund(&s.slab, &it.rule, it.stamp, it.cost)
 		}
 		s.mu.Unlock()

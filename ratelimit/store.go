@@ -45,6 +45,7 @@ type item struct {
 	hash   uint64 // of that and the key; of that alone once in overflow
 	name   string // of the log in a remote store
 	cost   int64
+	asked  int64 // the cost before what an earlier step charged was taken off
 	verdict
 	lock    bool // asks whether the key is locked out
 	tally   bool // counts towards a lockout
@@ -53,6 +54,7 @@ type item struct {
 	unknown bool // let pass unjudged
 	told    bool // judged by Redis, in this call
 	made    bool // and charged there
+	own     bool // the key has a log of its own
 	shared  bool // of a key without a log of its own, in a full store
 }
 

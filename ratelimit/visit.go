@@ -12,14 +12,15 @@ import (
 // passed and what they have charged. It lasts as long as the outermost step's
 // part of the chain, HandleContext included.
 type visit struct {
-	c       *gin.Context
-	header  http.Header // held, so that no other can be at its address
-	next    *visit      // in the same chain
-	gates   []*gate
-	charged []item
-	batch   batch // of the step being taken
-	values  values
-	busy    bool
+	c        *gin.Context
+	header   http.Header // held, so that no other can be at its address
+	next     *visit      // in the same chain
+	gates    []*gate
+	charged  []item
+	batch    batch // of the step being taken
+	values   values
+	busy     bool
+	refusals int // each has given back what was charged until then
 }
 
 // is reports whether v is of the request that c stands for.
@@ -33,6 +34,12 @@ func (v *visit) clear() {
 		v.batch.clear()
 	}
 	v.gates, v.charged, v.busy = v.gates[:0], v.charged[:0], false
+}
+
+// giveUp forgets what has been charged: it has been given back.
+func (v *visit) giveUp() {
+	v.gates, v.charged = v.gates[:0], v.charged[:0]
+	v.refusals++
 }
 
 func (v *visit) passed(g *gate) bool {
