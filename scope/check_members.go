@@ -22,7 +22,7 @@ func (c *checker) members() {
 		c.fault("the table of its members, %s, does not exist or cannot be read", m.schema.Table)
 		return
 	}
-	for _, name := range []string{m.row, m.subject.name} {
+	for _, name := range []string{m.row.DBName, m.subject.name} {
 		t := typeNamed(types, name)
 		switch {
 		case t == nil:

@@ -179,6 +179,9 @@ func (g *guard) connect() error {
 		}
 	}
 	for _, p := range listed {
+		g.relateMembers(p)
+	}
+	for _, p := range listed {
 		faults = append(faults, g.faults(p)...)
 		if p.protected() {
 			p.schema.QueryClauses = append(p.schema.QueryClauses, joined{g: g, pol: p})
@@ -216,6 +219,23 @@ func (g *guard) relate(p *policy, rel *schema.Relationship) error {
 		return g.relateJoinTable(p, other, rel)
 	}
 	return nil
+}
+
+// relateMembers lets only who may write a row of p make members of it.
+func (g *guard) relateMembers(p *policy) {
+	if p.extra == nil || p.extra.members == nil {
+		return
+	}
+	m := p.extra.members
+	table := g.tables[strings.ToLower(lastPart(m.schema.Table))]
+	if !table.protected() {
+		return
+	}
+	field := table.schema.LookUpField(m.row.DBName)
+	if field == nil {
+		field = m.row
+	}
+	table.gives = append(table.gives, &edge{name: "Members", child: []*schema.Field{field}, parent: []string{m.key}, to: p})
 }
 
 // relateJoinTable covers the table gorm makes for a many-to-many relation.

@@ -21,6 +21,9 @@ type policy struct {
 	// ends are what an automatic join table connects: a row belongs to whom
 	// every protected end belongs to.
 	ends []*edge
+	// gives are what rows of a table of members give rights to: only who may write the
+	// one may add the other.
+	gives []*edge
 	// refs are the foreign keys that may only point to visible rows.
 	refs []*edge
 

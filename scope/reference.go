@@ -30,9 +30,9 @@ func (s *shield) insertKeys(stmt *gorm.Statement, values clause.Values) error {
 // owning returns the edges that decide whose a row is.
 func (p *policy) owning() []*edge {
 	if p.via != nil && p.tenant == nil && p.owner == nil {
-		return []*edge{p.via}
+		return append([]*edge{p.via}, p.gives...)
 	}
-	return p.ends
+	return append(p.ends[:len(p.ends):len(p.ends)], p.gives...)
 }
 
 func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge, owns bool) error {
@@ -52,7 +52,7 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 			}
 			key[i] = row[j]
 			// A zero is part of a composite key, unless all that is no scope column is zero.
-			zero = zero && (isZero(row[j]) || s.scoped(e.child[i].DBName))
+			zero = zero && (isNoKey(e.child[i], row[j]) || s.scoped(e.child[i].DBName))
 		}
 		missing = missing || zero && !s.allScoped(e)
 		switch {
@@ -117,7 +117,7 @@ func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns 
 	for i, f := range e.child {
 		v, assigned := assigned(set, f.DBName)
 		switch {
-		case assigned && isZero(v) && (isNothing(v) || len(e.child) == 1):
+		case assigned && isNoKey(f, v) && (isNothing(v) || len(e.child) == 1):
 			if owns {
 				return ErrImmutable // the row would belong to nobody
 			}
@@ -185,6 +185,12 @@ func isZero(v any) bool {
 		rv = rv.Elem()
 	}
 	return rv.IsZero()
+}
+
+// isNoKey is isZero for the key of a field: the zero of a number is stored in a text
+// column as "0", which may well be one.
+func isNoKey(f *schema.Field, v any) bool {
+	return isZero(v) && (isNothing(v) || numeric(f) || textual(v) || ofField(f, v))
 }
 
 // maxKeys is how many keys one check asks for.

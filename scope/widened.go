@@ -21,7 +21,7 @@ type extra struct {
 // members is the join table behind Policy.Members.
 type members struct {
 	schema  *schema.Schema
-	row     string
+	row     *schema.Field
 	subject *column
 	key     string // the protected model's primary key
 }
@@ -75,7 +75,7 @@ func membersOf(db *gorm.DB, of *schema.Schema, r *rules.Members) (*members, erro
 	if len(of.PrimaryFieldDBNames) != 1 {
 		return nil, fmt.Errorf("%s needs a primary key of one column for Members", of.Name)
 	}
-	return &members{schema: s, row: row.DBName, subject: columnOf(subject), key: of.PrimaryFieldDBNames[0]}, nil
+	return &members{schema: s, row: row, subject: columnOf(subject), key: of.PrimaryFieldDBNames[0]}, nil
 }
 
 // widened writes the rule of a policy.Policy:
@@ -197,13 +197,13 @@ func (w *writer) ownersOnly(p *policy, table string) error {
 		w.text(" FROM ")
 		w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: p.schema.Table, Alias: self})
 		w.text(" WHERE ")
-		if err := w.columns(p, self); err != nil {
+		if err := w.mine(p, self); err != nil {
 			return err
 		}
 		w.text(" UNION ")
 	}
 	w.text("SELECT ")
-	w.column(link, m.row)
+	w.column(link, m.row.DBName)
 	w.text(" FROM ")
 	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: m.schema.Table, Alias: link})
 	w.text(" WHERE ")
@@ -212,6 +212,14 @@ func (w *writer) ownersOnly(p *policy, table string) error {
 	}
 	w.text(")")
 	return nil
+}
+
+// mine writes the plain rule; of several tenants, which stand outside, the owner's part.
+func (w *writer) mine(p *policy, table string) error {
+	if p.extra.Tenants != nil {
+		return w.equal(p.owner, table, w.who.owner)
+	}
+	return w.columns(p, table)
 }
 
 func (w *writer) memberWrites(p *policy, m *members, table string) error {
@@ -225,7 +233,7 @@ func (w *writer) memberWrites(p *policy, m *members, table string) error {
 	w.text("EXISTS (SELECT 1 FROM ")
 	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: m.schema.Table, Alias: link})
 	w.text(" WHERE ")
-	w.column(link, m.row)
+	w.column(link, m.row.DBName)
 	w.text(" = ")
 	w.column(table, m.key)
 	w.text(" AND ")
