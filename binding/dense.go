@@ -59,10 +59,10 @@ func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
 	if c.structure(v, t, r.part == nil) {
 		return false
 	}
-	if r.engine.Struct(&struct {
+	if tailored(r.engine) || r.engine.Struct(&struct {
 		A bool `binding:"required"`
 	}{}) == nil {
-		return false // the application gave the engine another tag to read
+		return false // the application gave the engine other rules, or another tag to read
 	}
 	*c = census{r: r, path: append([]byte(nil), path...)}
 	return !c.structure(v, t, r.part == nil)
@@ -97,7 +97,7 @@ func (c *census) structure(v reflect.Value, t *ruled, whole bool) bool {
 	for i := range t.inner {
 		f := &t.inner[i]
 		inner, ok := plainly(v.FieldByIndex(f.index))
-		if !ok {
+		if !ok || !whole && inner.Kind() == reflect.Array {
 			continue
 		}
 		if !c.sample {
@@ -233,4 +233,16 @@ func (c *census) found(v reflect.Value, err error) bool {
 		}
 	}
 	return c.failed < dense && !c.r.truncated
+}
+
+// tailored reports whether engine judges types otherwise than their tags say, or may do
+// so: it does not tell, and what cannot be seen is not sampled.
+func tailored(engine *validator.Validate) bool {
+	e := reflect.ValueOf(engine).Elem()
+	for _, name := range []string{"customFuncs", "rules", "structLevelFuncs"} {
+		if f := e.FieldByName(name); f.Kind() != reflect.Map || f.Len() > 0 {
+			return true
+		}
+	}
+	return false
 }

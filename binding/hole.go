@@ -5,6 +5,16 @@ import (
 	"strings"
 )
 
+// firstHole is hole for a whole target, of whatever kind.
+func (r *ruler) firstHole(out reflect.Value) (at []byte, ok bool) {
+	defer func() {
+		if recover() != nil { // while a panic is answered a second one would not be
+			at, ok = nil, false
+		}
+	}()
+	return r.hole(out, "", nil)
+}
+
 // hole finds a nil among the elements that a rule unique compares, from v on, and
 // returns where it is. Null is a value of a pointer, but the validator panics at
 // one there: a fault of the client's, not of the program.
@@ -18,7 +28,7 @@ func (r *ruler) hole(v reflect.Value, rules string, path []byte) ([]byte, bool) 
 		t := v.Type()
 		for i := range t.NumField() {
 			sf := t.Field(i)
-			if !sf.IsExported() && !sf.Anonymous {
+			if !sf.IsExported() && (!sf.Anonymous || sf.Type.Kind() != reflect.Struct) {
 				continue
 			}
 			inner := path

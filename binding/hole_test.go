@@ -58,3 +58,22 @@ func TestNullAmongElementsThatMustDifferIsTheClientsFault(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+type hiddenMap map[string]int
+
+type embedsHidden struct{ hiddenMap }
+
+func (e *embedsHidden) UnmarshalText([]byte) error {
+	e.hiddenMap = hiddenMap{"a": 1}
+	return nil
+}
+
+// What a type keeps to itself is not looked at: reflection panics there.
+func TestNullIsFoundBesideEmbeddedFieldsNobodyMayRead(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		O embedsHidden `json:"o"`
+		L []*int       `json:"l" binding:"unique"`
+	}
+	answers(t, bindAs[target](), map[string]string{`{"o":"x","l":[null]}`: "400, null_not_allowed #/l/0"})
+}

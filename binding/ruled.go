@@ -99,7 +99,7 @@ func (b *ruledBuilder) fields(r *ruled, t reflect.Type, at ruledField, goPath st
 			}
 		case k == reflect.Slice || k == reflect.Array || k == reflect.Map:
 			before, after, dives := cutDive(rules)
-			if f.rules = before; !local(before) {
+			if f.rules = before; !local(before) || dives && k == reflect.Array && before != "" {
 				continue
 			} else if f.list = b.list(elem, after); dives && f.list != nil {
 				r.inner = append(r.inner, f)
@@ -129,7 +129,7 @@ func (b *ruledBuilder) list(t reflect.Type, rules string) *ruledList {
 	elem := base(t.Elem())
 	switch {
 	case dives:
-		if k := elem.Kind(); k != reflect.Slice && k != reflect.Array && k != reflect.Map {
+		if k := elem.Kind(); k != reflect.Slice && k != reflect.Array && k != reflect.Map || k == reflect.Array && l.rules != "" {
 			return nil
 		}
 		if l.list = b.list(elem, after); l.list == nil {

@@ -86,7 +86,7 @@ func (r *ruler) run(out reflect.Value) (e *Error) {
 		}
 		// The validator panics at rules that do not fit their field.
 		e = s.broken(fmt.Errorf("binding: the validator panicked: %v", p))
-		if at, ok := r.hole(out, "", nil); ok {
+		if at, ok := r.firstHole(out); ok {
 			null := Issue{In: r.in, Code: codeNull}
 			null.place(at)
 			cause := e.cause
