@@ -63,13 +63,33 @@ func extended(field string) bool {
 
 // ambiguous reports whether a disposition names a field or a file in a way that
 // others read differently, or not at all. RFC 7578 section 4.2 allows no extended
-// form; clients send filename* for names beyond ASCII all the same.
+// form; clients send filename* for names beyond ASCII all the same. All of them send
+// name first, where no text of another parameter can stand for it.
 func ambiguous(disposition string) bool {
-	if strings.IndexByte(disposition, '*') < 0 {
-		return false
+	if foreignBytes(disposition) {
+		return true
 	}
+	want := "name"
 	for name, value := range parameters(disposition) {
-		if strings.HasPrefix(name, "name*") || strings.HasPrefix(name, "filename*") && (name != "filename*" || !extendedText(value)) {
+		switch {
+		case want != "" && name != want,
+			name != "filename" && strings.Contains(value, `\"`), // to some readers it ends there
+			strings.HasPrefix(name, "name*"),
+			strings.HasPrefix(name, "filename*") && (name != "filename*" || !extendedText(value)):
+			return true
+		}
+		want = ""
+	}
+	return false
+}
+
+// foreignBytes reports whether anything but ASCII is outside of quotes: white space
+// of Unicode, which some readers take for such and some for a part of a name.
+func foreignBytes(disposition string) bool {
+	for i := 0; i < len(disposition); i++ {
+		if disposition[i] == '"' {
+			i += valueEnd(disposition[i:]) - 1
+		} else if disposition[i] >= 0x80 {
 			return true
 		}
 	}

@@ -53,6 +53,13 @@ func TestDispositionsMeanTheSameToEveryReader(t *testing.T) {
 		`name=title; filename*=utf-16''x; filename=x`:        refused,
 		`name=f; filename=x; filename*=utf-16''x`:            refused,
 		`name=f; filename=x; filename*0=x`:                   refused,
+		"name=title;\u00a0filename=x":                        refused,
+		"\u2003name=title":                                   refused,
+		"name=\u00e9":                                        refused,
+		`name=title; x="\"; filename=y; z=\""`:               refused,
+		`filename=x; name=f`:                                 refused,
+		`x=1; name=title`:                                    refused,
+		"name=f; filename=\"\u00e9\u00a0.png\"":              "200",
 		`name=f; filename*0*=UTF-8''a`:                       refused,
 		`name=f; filename="x"; filename*=UTF-8''a%zz`:        refused,
 		`name=f; filename="x"; x=1; filename*=UTF-8''a%20b `: "200",
@@ -79,6 +86,30 @@ func TestDispositionsMeanTheSameToEveryReader(t *testing.T) {
 			t.Errorf("%s: %s, want %s", params, had, want)
 		} else if want == "200" && (got.Role != "" || (got.Title == "v") == (len(got.Files) == 1)) {
 			t.Errorf("%s: %+v", params, got)
+		}
+	}
+}
+
+// A space before the colon hides a field of the head from some readers only.
+func TestHeadsWithASpaceInANameAreRefused(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		Title string `form:"title"`
+		Role  string `form:"role"`
+	}
+	server := serve(t, func(c *gin.Context) { _, err := binding.Multipart[target](c); answer(c, err) })
+	for head, want := range map[string]string{
+		"Content-Disposition: form-data; name=title\r\nContent-Disposition : form-data; name=role": "400, malformed_form ",
+		"Content-Disposition: form-data; name=title\r\nContent-Type : text/html":                   "400, malformed_form ",
+		"Content-Disposition: form-data; name=title\r\nX-Other:  a b":                              "200",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader("--b\r\n"+head+"\r\n\r\nv\r\n--b--\r\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		if had := verdict(t, server.Client(), r); had != want {
+			t.Errorf("%q: %s, want %s", head, had, want)
 		}
 	}
 }

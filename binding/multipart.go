@@ -178,7 +178,10 @@ func (f *filler) part(p *multipart.Part) *Error {
 // says twice what others could read the other way.
 func overloaded(h textproto.MIMEHeader) bool {
 	fields := 0
-	for _, values := range h {
+	for name, values := range h {
+		if strings.IndexByte(name, ' ') >= 0 {
+			return true // before the colon others pass over it
+		}
 		fields += len(values)
 	}
 	return fields > mostFields || len(h["Content-Disposition"]) > 1 || len(h["Content-Type"]) > 1 || len(h.Get("Content-Disposition")) > longestDisposition || len(h.Get("Content-Type")) > longestType
