@@ -312,3 +312,36 @@ func TestEmbeddedNamesAreResolvedAsTheDecoderDoes(t *testing.T) {
 	answers(t, bindAs[both](), map[string]string{`{"A":1}`: "400, unknown_field #/A", `{"b":1}`: `{"b":1}`})
 	answers(t, bindAs[outer](), map[string]string{`{"A":"x"}`: `{"A":"x"}`, `{"A":1}`: "400, type_mismatch #/A"})
 }
+
+type foreignStruct struct {
+	String string
+	Valid  bool
+}
+
+// A type of another package has no tags of ours, and needs none where no client
+// reaches it.
+func TestFieldsThatNoSourceReachesMayBeOfAnyType(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		Name string        `json:"name"`
+		NS   foreignStruct `json:"-"`
+		All  foreignStruct `json:"-" form:"-" uri:"-" header:"-"`
+	}
+	if err := binding.Check[target](); err != nil {
+		t.Error(err)
+	}
+	type reached struct {
+		NS foreignStruct `json:"-" form:"ns"`
+	}
+	if binding.Check[reached]() == nil {
+		t.Error("a form reaches it")
+	}
+	type unread struct {
+		L []struct {
+			A string `json:"a" binding:"required"`
+		} `json:"-"`
+	}
+	if binding.Check[unread]() == nil {
+		t.Error("rules that are never read")
+	}
+}

@@ -93,8 +93,23 @@ func (l *linter) structure(t reflect.Type) {
 		}
 		l.tags(t, sf)
 		l.dive(t, sf)
-		l.visit(sf.Type)
+		if !excluded(sf) {
+			l.visit(sf.Type)
+		}
 	}
+}
+
+// excluded reports whether no source reaches a field: all its tags say so.
+func excluded(sf reflect.StructField) bool {
+	if sf.Tag.Get("json") != "-" {
+		return false
+	}
+	for _, tag := range sourceTags {
+		if value, ok := sf.Tag.Lookup(tag); ok && value != "-" {
+			return false
+		}
+	}
+	return !sf.Anonymous // of an embedded struct other sources take the fields
 }
 
 // model complains of database models: each of their columns would be settable.
