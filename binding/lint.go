@@ -93,6 +93,7 @@ func (l *linter) structure(t reflect.Type) {
 		}
 		l.tags(t, sf)
 		l.dive(t, sf)
+		l.panics(t, sf)
 		if !excluded(sf) {
 			l.visit(sf.Type)
 		}
