@@ -32,7 +32,8 @@ func (b *breaker) allow() bool {
 }
 
 func (b *breaker) succeeded() {
-	if b.failures.Load() != 0 {
+	// A failure at the same moment may set the mark after the count was cleared.
+	if b.failures.Load() != 0 || b.retry.Load() != 0 {
 		b.failures.Store(0)
 		b.retry.Store(0)
 	}

@@ -98,7 +98,8 @@ func LimitKnown(s Store, maxBytes int64) { s.(*fronted).known.maxBytes = maxByte
 
 // Remember adds what the server has accepted to what is known here, with add.
 func Remember(s Store, until time.Time, add func() (bool, error)) (accepted bool) {
-	return s.(*fronted).remember(until, add)
+	accepted, _ = s.(*fronted).remember(until, add)
+	return accepted
 }
 
 // Known adds an id to what is known here, as Remember's add does.
@@ -155,3 +156,21 @@ func Chain(cfg LocalConfig, n int, lately uint) (rate float64) {
 
 // Scripts returns the scripts by the hashes under which they are run.
 func Scripts() map[string]string { return map[string]string{setSHA: setScript, bloomSHA: bloomScript} }
+
+// Breaker is the breaker in front of a remote store, by itself.
+type Breaker struct{ b *breaker }
+
+// NewBreaker returns a closed one.
+func NewBreaker() Breaker { return Breaker{&breaker{start: time.Now()}} }
+
+// Failed tells of a call that failed, or of one that did not.
+func (b Breaker) Failed(failed bool) {
+	if failed {
+		b.b.failed()
+		return
+	}
+	b.b.succeeded()
+}
+
+// Open reports whether calls are held back.
+func (b Breaker) Open() bool { return b.b.retry.Load() != 0 }

@@ -24,12 +24,15 @@ type fronted struct {
 	timeout *timeout
 	breaker *breaker
 	forgot  *atomic.Int64 // the last window of which an accepted id is not known
+	solo    *atomic.Bool  // something has been decided without the store
+	closing *atomic.Bool
 }
 
 func newFronted(remote Store, w windows, limit time.Duration) *fronted {
 	f := &fronted{
 		remote: remote, known: newExact(w, knownBytes, systemClock()),
 		timeout: newTimeout(limit), breaker: &breaker{start: time.Now()}, forgot: &atomic.Int64{},
+		solo: &atomic.Bool{}, closing: &atomic.Bool{},
 	}
 	f.forgot.Store(math.MinInt64)
 	return f
@@ -60,13 +63,14 @@ func (f *fronted) Use(ctx context.Context, id [16]byte, until time.Time) (fresh 
 		// must not find it done.
 		return false, nil
 	}
-	return f.remember(until, func() (bool, error) { return f.known.Use(ctx, id, until) }), nil
+	return f.remember(until, func() (bool, error) { return f.known.Use(ctx, id, until) })
 }
 
 // remember tries to add an id that the remote store has accepted to the known ones,
 // and reports whether it is accepted here, too: another use of it may have been
 // decided here alone meanwhile, when its own call failed. Whoever comes first has it.
-func (f *fronted) remember(until time.Time, add func() (bool, error)) bool {
+// After Close nobody knows any more who that was, if anybody.
+func (f *fronted) remember(until time.Time, add func() (bool, error)) (bool, error) {
 	first, err := add()
 	if err != nil {
 		f.forget(until)
@@ -74,7 +78,10 @@ func (f *fronted) remember(until time.Time, add func() (bool, error)) bool {
 		// been decided here alone; after the mark none is.
 		first, err = add()
 	}
-	return first || err != nil
+	if errors.Is(err, errClosed) && f.solo.Load() {
+		return false, unavailable(err)
+	}
+	return first || err != nil, nil
 }
 
 // ask lets the remote store decide, in time.
@@ -89,6 +96,10 @@ func (f *fronted) ask(ctx context.Context, id [16]byte, until time.Time) (fresh 
 // alone decides without the store, from what this process has accepted. It cannot
 // do so where it did not remember all of that.
 func (f *fronted) alone(ctx context.Context, id [16]byte, until time.Time) (fresh bool, err error) {
+	f.solo.Store(true)
+	if f.closing.Load() {
+		return false, unavailable(errClosed)
+	}
 	if !f.forgetful(until) {
 		fresh, err = f.known.Use(ctx, id, until)
 	}
@@ -121,7 +132,12 @@ func (f *fronted) judge(ctx context.Context, err error) {
 	}
 }
 
-func (f *fronted) Close() error { return errors.Join(f.remote.Close(), f.known.Close()) }
+// Close first ends what is decided here alone, then lets the store end its calls: until
+// it has, another process may accept the ids that come here now.
+func (f *fronted) Close() error {
+	f.closing.Store(true)
+	return errors.Join(f.remote.Close(), f.known.Close())
+}
 
 // unavailable marks err as a store's failure.
 func unavailable(err error) error {

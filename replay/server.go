@@ -58,15 +58,17 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 // try makes a call. A panic of what the application has hooked into its client must
 // not end the process, and is no answer.
 func (s *server) try(c *call) {
+	defer func() { // however it failed, the id is recorded
+		if c.err != nil && c.written.Load() && !errors.Is(c.err, errReplicas) {
+			c.err = fmt.Errorf("%w: %w", errReplicas, c.err)
+		}
+	}()
 	defer recovered(&c.err)
 	if s.replicas == 0 {
 		c.fresh, c.err = s.run(c.ctx, c.key, c.args)
 		return
 	}
 	c.fresh, c.err = s.write(c)
-	if c.err != nil && c.written.Load() && !errors.Is(c.err, errReplicas) {
-		c.err = fmt.Errorf("%w: %w", errReplicas, c.err)
-	}
 }
 
 // recovered makes a panic an error. It must be deferred itself.
