@@ -182,6 +182,14 @@ func ruleParam(f validator.FieldError, parent reflect.Type, in Source) string {
 	case parent == nil || !slices.Contains(crossField, f.Tag()):
 		return ""
 	}
+	if f.Tag() == "unique" { // of a list it names a field of the elements
+		if t := base(f.Type()); t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
+			parent = base(t.Elem())
+		}
+		if parent.Kind() != reflect.Struct {
+			return ""
+		}
+	}
 	var names []string
 	for word := range strings.FieldsSeq(f.Param()) {
 		sf, ok := parent.FieldByName(word)

@@ -28,3 +28,20 @@ func TestAStructEmbeddedByOptionAddsNoNameToAPointer(t *testing.T) {
 		`{"other":{"title":"long"}}`: "400, rule.max #/other/title",
 	})
 }
+
+// The parameter of unique names a field of the elements, and not one beside the list.
+func TestUniqueNamesTheFieldOfTheElements(t *testing.T) {
+	t.Parallel()
+	type item struct {
+		Name string `json:"label"`
+	}
+	type target struct {
+		Name  string            `json:"title"`
+		Items []*item           `json:"items" binding:"unique=Name"`
+		Map   map[string]string `json:"map" binding:"unique"`
+	}
+	e := binding.Decode([]byte(`{"items":[{"label":"a"},{"label":"a"}],"map":{"a":"x","b":"x"}}`), new(target))
+	if e == nil || len(e.Issues) != 2 || e.Issues[0].Param != "label" || e.Issues[1].Param != "" {
+		t.Errorf("%+v", e)
+	}
+}
