@@ -226,7 +226,11 @@ func TestAllowNullLetsNoPatchRemoveWhatIsRequired(t *testing.T) {
 		Left  *string  `json:"left" strict:"required,nullable"`
 		Tags  []string `json:"tags" binding:"dive,required"`
 		In    inner    `json:"in"`
-		List  []inner  `json:"list"`
+		Ptr   *inner   `json:"ptr"`
+		Free  struct {
+			A string `json:"a"`
+		} `json:"free"`
+		List []inner `json:"list"`
 	}
 	for _, opts := range []binding.Options{{AllowNull: true}, {}} {
 		h := func(c *gin.Context) {
@@ -242,10 +246,12 @@ func TestAllowNullLetsNoPatchRemoveWhatIsRequired(t *testing.T) {
 			`{"in":{"zip":null}}`:              "400, null_not_allowed #/in/zip",
 			`{"name":null,"email":null,"x":1}`: "400, null_not_allowed #/name, null_not_allowed #/email, unknown_field #/x",
 			`{"left":null}`:                    "ok",
+			`{"in":null}`:                      "400, null_not_allowed #/in",
+			`{"ptr":null}`:                     "ok",
 		})
 		if opts.AllowNull {
 			// Elsewhere null is the zero value, within arrays too, which come whole.
-			answers(t, h, map[string]string{`{"bio":null,"tags":null,"in":null,"list":[{"zip":null},null]}`: "ok"})
+			answers(t, h, map[string]string{`{"bio":null,"tags":null,"free":null,"list":[{"zip":null},null]}`: "ok"})
 		}
 	}
 }

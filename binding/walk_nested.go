@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"reflect"
 	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/ginsec/ginsec/binding/internal/plan"
@@ -303,7 +304,8 @@ func (w *walker) member(f *plan.Field) error {
 	return w.value(f.Node, f.Null, f.Quoted)
 }
 
-// needed reports whether a field must not be removed.
+// needed reports whether a field must not be removed, itself or for what is in it:
+// null blanks a struct that is no pointer.
 func needed(f *plan.Field) bool {
 	for rule := range strings.SplitSeq(f.Tag.Get("binding"), ",") {
 		if rule == "required" {
@@ -313,7 +315,8 @@ func needed(f *plan.Field) bool {
 			break // what follows is about elements
 		}
 	}
-	return f.Required
+	return f.Required || !f.Null && f.Node != nil &&
+		slices.ContainsFunc(f.Node.List, func(in plan.Field) bool { return needed(&in) })
 }
 
 // stranger walks a member the target does not name. A Go field without a tag is
