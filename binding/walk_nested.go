@@ -5,8 +5,8 @@ import (
 	"errors"
 	"hash/maphash"
 	"reflect"
-	"strconv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ginsec/ginsec/binding/internal/plan"
