@@ -28,14 +28,16 @@ func coverWrites(stmt *gorm.Statement) {
 var plainInsert clause.Expression = clause.Insert{}
 
 func coverInsert(stmt *gorm.Statement, b clause.ClauseBuilder) {
-	// Dialects that build INSERT themselves leave VALUES alone.
-	if _, theirs := stmt.ClauseBuilders["INSERT"]; theirs {
-		hook(stmt, "VALUES", b)
-		return
-	}
-	if c := stmt.Clauses["INSERT"]; c.Expression == nil {
+	_, theirs := stmt.ClauseBuilders["INSERT"]
+	// What gorm would put there costs it two allocations; with LIMIT and ORDER BY it is
+	// no insert, and the map has no room to spare.
+	if c := stmt.Clauses["INSERT"]; c.Expression == nil && (!theirs || len(stmt.Clauses) <= 2) {
 		c.Expression = plainInsert
 		stmt.Clauses["INSERT"] = c
+	}
+	if theirs { // dialects that build INSERT themselves leave VALUES alone
+		hook(stmt, "VALUES", b)
+		return
 	}
 	hook(stmt, "INSERT", b)
 }

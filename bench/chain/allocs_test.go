@@ -39,11 +39,11 @@ func TestAllocationGate(t *testing.T) {
 		route, stack string
 		over         float64 // bare gin
 	}{
-		{"json", "ginsec", 5},
-		{"json", "ginsec/no-token-cache", 28},
-		{"bind", "ginsec", -9},
-		{"order", "ginsec", 29},
-		{"quote", "ginsec", 15},
+		{"json", "ginsec", 3},
+		{"json", "ginsec/no-token-cache", 26},
+		{"bind", "ginsec", -12},
+		{"order", "ginsec", 13},
+		{"quote", "ginsec", -2},
 	} {
 		for _, r := range plain() {
 			if r.name != gate.route {
