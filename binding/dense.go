@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strconv"
+	"sync"
 
 	"github.com/go-playground/validator/v10"
 )
@@ -36,26 +37,36 @@ type census struct {
 
 // flooded reports whether v, a struct or a pointer to one, broke so many rules
 // that the listed ones are all anyone will know.
-func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
+func (r *ruler) flooded(v reflect.Value, path []byte) bool {
 	if r.engine == nil {
 		return false
 	}
-	before, causes := len(r.issues), len(r.causes)
-	defer func() {
-		if p := recover(); p != nil || !flooded {
-			// A rule for structs that looks for the whole target may panic at a part, and
-			// MaxIssues may be large enough for the whole.
-			r.issues, r.causes, flooded = r.issues[:before], r.causes[:causes], false
-		}
-	}()
 	v = reflect.Indirect(v)
 	t := ruledOf(v.Type(), r.in)
 	if len(t.inner) == 0 {
 		return false
 	}
+	trial, _ := trials.Get().(*ruler) // r itself is on the stack, and stays there
+	*trial = *r
+	flooded := trial.overflows(v, t, path)
+	if flooded {
+		r.issues, r.causes, r.truncated = trial.issues, trial.causes, trial.truncated
+	}
+	*trial = ruler{}
+	trials.Put(trial)
+	return flooded
+}
+
+var trials = sync.Pool{New: func() any { return new(ruler) }}
+
+func (r *ruler) overflows(v reflect.Value, t *ruled, path []byte) (flooded bool) {
+	defer func() {
+		if recover() != nil { // a rule for structs that looks for the whole target may panic at a part
+			flooded = false
+		}
+	}()
 	//nolint:gosec // the runtime's generator is seeded from the system; clients see nothing of it
-	r.trial = census{r: r, sample: true, wait: few + rand.IntN(stride)}
-	c := &r.trial
+	c := census{r: r, sample: true, wait: few + rand.IntN(stride)}
 	if c.structure(v, t, r.part == nil) {
 		return false
 	}
@@ -64,8 +75,8 @@ func (r *ruler) flooded(v reflect.Value, path []byte) (flooded bool) {
 	}{}) == nil {
 		return false // the application gave the engine other rules, or another tag to read
 	}
-	*c = census{r: r, path: append([]byte(nil), path...)}
-	return !c.structure(v, t, r.part == nil)
+	c = census{r: r, path: append([]byte(nil), path...)}
+	return !c.structure(v, t, r.part == nil) // MaxIssues may be large enough for the whole
 }
 
 // due reports whether the next part is to be tried.

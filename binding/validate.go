@@ -139,7 +139,6 @@ type ruler struct {
 	issues    []Issue
 	causes    []error
 	truncated bool
-	trial     census
 	texts     map[uintptr]map[string]reflect.Value // keys of maps by how they are written
 }
 
