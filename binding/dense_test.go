@@ -311,12 +311,15 @@ func TestRulesOfTheApplicationAreCalledWithTheWholeTarget(t *testing.T) {
 		Text string   `json:"text" binding:"min=3"`
 		Tags []string `json:"tags" binding:"dense_whole,dive,dense_whole,min=3"`
 		Maps []string `json:"maps" binding:"dive,min=3|dense_whole"`
+
+		Heads []string          `json:"heads" binding:"dense_whole,dive,min=3"`
+		Keys  map[string]string `json:"keys" binding:"dive,keys,dense_whole,endkeys,min=3"`
 	}
 	type target struct {
 		Items []item `json:"items" binding:"dive"`
 	}
 	denseWhole.Store(reflect.TypeFor[*target](), true)
-	doc := `{"items":[` + strings.TrimSuffix(times(300, `{"name":"abc","text":"a","tags":["a","b"],"maps":["a","b"]},`), ",") + `]}`
+	doc := `{"items":[` + strings.TrimSuffix(times(300, `{"name":"abc","text":"a","tags":["a","b"],"maps":["a","b"],"heads":["a","b"],"keys":{"a":"a","b":"b"}},`), ",") + `]}`
 	e := binding.Decode([]byte(doc), new(target))
 	if e == nil || len(e.Issues) != 32 || e.Issues[31].Code != "rule.min" {
 		t.Errorf("%+v", e)
