@@ -80,7 +80,7 @@ func (s *slots) refuse(d *batch) {
 	l, c := s.gate.l, d.c
 	l.giveBack(c.Request.Context(), d.visit)
 	l.writeHeaders(d, nil)
-	d.visit.charged = d.visit.charged[:0]
+	d.visit.giveUp()
 	c.Writer.Header()[headerRetry] = []string{"1"}
 	problem.Abort(c, problem.Problem{Status: http.StatusTooManyRequests, Code: reasonConcurrency})
 	l.record(d, audit.Deny, reasonConcurrency, http.StatusTooManyRequests, nil)
