@@ -14,7 +14,7 @@ type MemoryConfig struct {
 	_ [0]func()
 
 	// MaxKeys bounds the keys counted at once, all policies together. A key takes
-	// about 90 bytes, and up to 1.1 KB with many events in its window. While all of
+	// about 90 bytes, 1.1 KB with 128 events in its window, and 3.1 KB at most. While all of
 	// them are alive none is forgotten: new keys of a policy share one count of it
 	// per 256th of the store, and no more keys are locked out: they are refused only
 	// until their window has passed. The default is 100,000.
