@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/ginsec/ginsec/internal/storetest"
 	"github.com/ginsec/ginsec/replay"
 )
 
@@ -154,5 +155,42 @@ func TestAPanicAfterTheWriteIsAMissingConfirmation(t *testing.T) {
 	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
 	if err := g.Consume(t.Context(), token()); err == nil {
 		t.Error("accepted without a confirmation")
+	}
+}
+
+// stuck is a client that gives out no dedicated connection for a while.
+type stuck struct {
+	rueidis.Client
+
+	until chan struct{}
+}
+
+func (s stuck) Dedicated(fn func(rueidis.DedicatedClient) error) error {
+	<-s.until
+	return s.Client.Dedicated(fn)
+}
+
+// Clients that leave say nothing about the store, so no breaker spares the next ones;
+// what waits on their behalf is bounded all the same.
+func TestCallsNobodyWaitsForAnyMoreAreBounded(t *testing.T) {
+	t.Parallel()
+	client := stuck{stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), make(chan struct{})}
+	store := replay.Bare(must(t)(replay.Redis(client, replay.RedisConfig{MinReplicas: 1, Timeout: patient})))
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	until := time.Now().Add(time.Hour)
+	for i := range replay.MaxBusy + 10 {
+		_, err := store.Use(gone, storetest.ID(), until)
+		if busy := errors.Is(err, replay.ErrBusy); err == nil || busy != (i >= replay.MaxBusy) {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	close(client.until)
+	eventually(t, "a call when the server is back", func() error {
+		_, err := store.Use(t.Context(), storetest.ID(), until)
+		return err
+	})
+	if err := store.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -30,6 +30,7 @@ var (
 	errForgot      = errors.New("replay: this process could not remember all it has accepted")
 	errOpen        = errors.New("replay: not tried, the store failed moments ago")
 	errAnswer      = errors.New("replay: the server's answer makes no sense")
+	errBusy        = errors.New("replay: too many calls wait for the server")
 	errPanic       = errors.New("replay: the client panicked")
 	errReplicas    = errors.New("replay: too few replicas confirmed the write in time")
 )

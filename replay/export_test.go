@@ -174,3 +174,9 @@ func (b Breaker) Failed(failed bool) {
 
 // Open reports whether calls are held back.
 func (b Breaker) Open() bool { return b.b.retry.Load() != 0 }
+
+// MaxBusy is how many calls are made at once, and ErrBusy what the next one gets.
+const MaxBusy = maxBusy
+
+// ErrBusy says that too many calls wait for the server.
+var ErrBusy = errBusy

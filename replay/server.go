@@ -39,8 +39,8 @@ func newServer(client rueidis.Client, script, sha string, cfg RedisConfig) serve
 func (s *server) decide(ctx context.Context, key string, args ...string) (fresh bool, err error) {
 	s.looked.Do(func() { s.start(s.look) })
 	c := s.call(ctx, key, args)
-	if !s.hand(c) {
-		return false, errClosed
+	if err := s.hand(c); err != nil {
+		return false, err
 	}
 	select {
 	case <-c.done:

@@ -10,6 +10,10 @@ import (
 // once in front of a server that does well; the others end.
 const maxIdle = 64
 
+// maxBusy is how many calls are made at once. One that waits for a dedicated connection
+// to a server that hangs outlives the use that wanted it.
+const maxBusy = 4096
+
 // workers make calls beside those who wait for the answers, and so can leave. A
 // worker makes one call after the other: a goroutine for each would cost as much as
 // a third of a call.
@@ -18,6 +22,7 @@ type workers struct {
 	stopped bool
 	calls   chan *call // who receives is idle
 	idle    atomic.Int32
+	count   atomic.Int32 // of workers
 	spares  sync.Pool
 	busy    sync.WaitGroup
 	others  sync.WaitGroup  // what else runs in the background
@@ -59,22 +64,28 @@ func (w *workers) spare(c *call) {
 	w.spares.Put(c)
 }
 
-// hand lets an idle worker or a new one make c, or reports false after stop.
-func (s *server) hand(c *call) bool {
+// hand lets an idle worker or a new one make c, unless there are too many, or after stop.
+func (s *server) hand(c *call) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.stopped {
-		return false
+		return errClosed
 	}
 	select {
 	case s.calls <- c:
+		return nil
 	default:
-		s.busy.Go(func() { s.work(c) })
 	}
-	return true
+	if s.count.Add(1) > maxBusy {
+		s.count.Add(-1)
+		return errBusy
+	}
+	s.busy.Go(func() { s.work(c) })
+	return nil
 }
 
 func (s *server) work(c *call) {
+	defer s.count.Add(-1)
 	for c != nil {
 		s.try(c)
 		c.done <- struct{}{}
