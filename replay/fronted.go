@@ -121,13 +121,14 @@ func (f *fronted) forget(until time.Time) {
 func (f *fronted) forgetful(until time.Time) bool { return f.known.index(until) <= f.forgot.Load() }
 
 // judge tells the breaker how the store does. A client that went away says nothing
-// about the store, nor does an impossible time; and an answer is an answer, even an
-// error: an open breaker would hide which one it was.
+// about the store, nor does an impossible time, nor a use for which there is no room
+// here; and an answer is an answer, even an error: an open breaker would hide which one
+// it was.
 func (f *fronted) judge(ctx context.Context, err error) {
 	switch _, answered := rueidis.IsRedisErr(err); {
 	case err == nil || answered || errors.Is(err, ErrNoBloom) || errors.Is(err, errReplicas):
 		f.breaker.succeeded()
-	case ctx.Err() == nil && !errors.Is(err, ErrLifetime):
+	case ctx.Err() == nil && !errors.Is(err, ErrLifetime) && !errors.Is(err, errBusy):
 		f.breaker.failed()
 	}
 }

@@ -168,7 +168,8 @@ func (g *Guard) undecided(ctx context.Context, id [16]byte, until time.Time, err
 		return failed(reasonNoBloom, err)
 	case ctx.Err() != nil:
 		return failed(reasonCanceled, err)
-	case g.fallback == nil, errors.Is(err, errReplicas): // the store is there, and its promise is not
+	case g.fallback == nil, errors.Is(err, errReplicas), errors.Is(err, errBusy):
+		// The store is there, and other processes ask it: nothing is decided without it.
 		return failed(reasonUnavailable, err)
 	}
 	fresh, full := g.fallback.alone(ctx, id, until)

@@ -2,9 +2,8 @@ package replay
 
 import "sync"
 
-// table is one shard of one window of an exact set: 64-bit fingerprints by open
-// addressing. It serves in front of a shared store, where a Bloom filter would
-// spoil the exactness of what is behind it.
+// table is one shard of one window of a set of 64-bit fingerprints by open addressing. It
+// serves in front of a shared store, where a Bloom filter would spoil what is behind it.
 type table struct {
 	mu    sync.Mutex
 	slots []uint64 // a power of two of them; 0 is empty

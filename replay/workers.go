@@ -10,8 +10,8 @@ import (
 // once in front of a server that does well; the others end.
 const maxIdle = 64
 
-// maxBusy is how many calls are made at once. One that waits for a dedicated connection
-// to a server that hangs outlives the use that wanted it.
+// maxBusy is how many calls wait for replicas at once. One that waits for a dedicated
+// connection to a server that hangs outlives the use that wanted it; others do not.
 const maxBusy = 4096
 
 // workers make calls beside those who wait for the answers, and so can leave. A
@@ -76,7 +76,7 @@ func (s *server) hand(c *call) error {
 		return nil
 	default:
 	}
-	if s.count.Add(1) > maxBusy {
+	if s.count.Add(1) > maxBusy && s.replicas > 0 {
 		s.count.Add(-1)
 		return errBusy
 	}
