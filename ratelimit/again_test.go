@@ -159,3 +159,35 @@ func TestAKeySweptWithinItsOwnCallGetsItsLimitOnce(t *testing.T) {
 		})
 	}
 }
+
+// While a request authenticates there is room again, and its key gets a log of its
+// own: what does not count is given back there, not to what others share.
+func TestWhatAKeyOfANoLongerFullStoreWasChargedIsGivenBackToIt(t *testing.T) {
+	t.Parallel()
+	for name, rules := range map[string][]string{
+		"one policy":   {"a: 200/1h by ip"},
+		"two policies": {"a: 200/1h by ip", "b: 200/1h by ip"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := fullStore(t, policy(t, "others: 3/1s by ip"))
+			policies := make([]ratelimit.Policy, len(rules))
+			for i, rule := range rules {
+				policies[i] = policy(t, rule)
+				policies[i].CountIf = ratelimit.Failures
+			}
+			r := gin.New()
+			r.GET("/", l.Around(func(*gin.Context) {
+				time.Sleep(1500 * time.Millisecond) // simulated: now there is room
+				for _, p := range policies {
+					take(t, l, p, "192.0.2.1", 1) // of another request
+				}
+			}, policies...), ok)
+			wantStatus(t, get(r, "/"), 200)
+			for _, p := range policies {
+				if res, err := l.Peek(t.Context(), charge(p, "192.0.2.1")); err != nil || res.Remaining != 199 {
+					t.Errorf("%s: %d of %s left, want 199 (%v)", name, res.Remaining, p.Name, err)
+				}
+			}
+		})
+	}
+}

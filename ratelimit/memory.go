@@ -126,7 +126,7 @@ func (m *memory) allAgain(items []item, now int64) bool {
 	for i, e := range room[:len(items)] {
 		it := &items[i]
 		s := &m.shards[m.shardOf(it.hash)]
-		it.verdict = e.again(&s.slab, &it.rule, now, it.cost)
+		it.verdict, it.shared = e.again(&s.slab, &it.rule, now, it.cost), false
 	}
 	return true
 }
@@ -138,7 +138,7 @@ func (m *memory) takeOne(it *item, dry bool) {
 	s.mu.Lock()
 	slot := s.find(it.hash)
 	if !dry && slot >= 0 && s.entries[slot].fitsAgain(&it.rule, now, it.cost) {
-		it.verdict = s.entries[slot].again(&s.slab, &it.rule, now, it.cost)
+		it.verdict, it.shared = s.entries[slot].again(&s.slab, &it.rule, now, it.cost), false // it may have been before
 	} else {
 		slot = m.judge(s, slot, it, now)
 		if it.ok && !dry {
