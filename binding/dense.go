@@ -14,6 +14,8 @@ const (
 	// few is how many structs and elements may all break their rules without cost
 	// that matters.
 	few = 64
+	// short is how many bytes of a document hold few parts: each takes about three.
+	short = 4 * few
 	// stride is how many of the others stand for one that is tried.
 	stride = 16
 	// dense is how many failures among those tried are too many: about as many times
@@ -38,7 +40,7 @@ type census struct {
 // flooded reports whether v, a struct or a pointer to one, broke so many rules
 // that the listed ones are all anyone will know.
 func (r *ruler) flooded(v reflect.Value, path []byte) bool {
-	if r.engine == nil {
+	if r.engine == nil || !r.sample {
 		return false
 	}
 	v = reflect.Indirect(v)

@@ -45,8 +45,8 @@ func Decode(data []byte, out any, opts ...Options) *Error {
 // know it, and all of it.
 func Judgements(out any, opts ...Options) (told, all *Error) {
 	s := builtin.withAll(opts)
-	told = s.validate(InBody, reflect.ValueOf(out))
-	all = s.with(Options{MaxIssues: 1 << 30}).validate(InBody, reflect.ValueOf(out))
+	told = s.validate(InBody, reflect.ValueOf(out), true)
+	all = s.with(Options{MaxIssues: 1 << 30}).validate(InBody, reflect.ValueOf(out), true)
 	return told, all
 }
 

@@ -65,7 +65,7 @@ func (s *settings) decode(data []byte, out any) *Error {
 	if p.Normal {
 		normalize(reflect.ValueOf(out).Elem(), p.Root)
 	}
-	return s.validate(InBody, reflect.ValueOf(out))
+	return s.validate(InBody, reflect.ValueOf(out), len(data) > short)
 }
 
 var (

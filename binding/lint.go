@@ -201,7 +201,7 @@ func (l *linter) rules() {
 			continue
 		}
 		for _, target := range samples(t) {
-			if e := l.s.validate(InBody, target); e != nil && e.Code == codeInternal {
+			if e := l.s.validate(InBody, target, true); e != nil && e.Code == codeInternal {
 				l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))
 				break
 			}

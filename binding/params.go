@@ -144,7 +144,7 @@ func (f *filler) done() *Error {
 		e.Truncated = f.truncated
 		return e
 	}
-	return f.s.validate(f.in, f.out.Addr())
+	return f.s.validate(f.in, f.out.Addr(), true)
 }
 
 // setText stores text in v, which is no pointer, and returns the code of what is

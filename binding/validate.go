@@ -12,8 +12,9 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// validate judges the values of out, a pointer, by the rules of the binding tag.
-func (s *settings) validate(in Source, out reflect.Value) *Error {
+// validate judges the values of out, a pointer, by the rules of the binding tag. A
+// target of which much may be wrong is sampled first: see census.
+func (s *settings) validate(in Source, out reflect.Value, sample bool) *Error {
 	v := s.Validator
 	if v == nil {
 		v = gb.Validator
@@ -21,7 +22,7 @@ func (s *settings) validate(in Source, out reflect.Value) *Error {
 	if v == nil {
 		return nil // gin's documented way to switch validation off
 	}
-	r := ruler{s: s, in: in, by: v}
+	r := ruler{s: s, in: in, by: v, sample: sample}
 	r.engine = ginEngine(v)
 	return r.run(out)
 }
@@ -36,7 +37,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	if v == nil {
 		return nil
 	}
-	r := ruler{s: s, in: InBody, by: v}
+	r := ruler{s: s, in: InBody, by: v, sample: true}
 	r.engine = ginEngine(v)
 	if engine, ok := v.Engine().(*validator.Validate); ok {
 		name := base(out.Type()).Name() + "."
@@ -135,7 +136,8 @@ type ruler struct {
 	in        Source
 	by        gb.StructValidator
 	engine    *validator.Validate // gin's, for the same rules without its copy of the target
-	part      func(any) error     // instead, for the part of a target that a patch brought
+	sample    bool
+	part      func(any) error // instead, for the part of a target that a patch brought
 	issues    []Issue
 	causes    []error
 	truncated bool

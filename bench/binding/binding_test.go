@@ -11,6 +11,9 @@ import (
 func BenchmarkJSON(b *testing.B) {
 	for _, p := range payloads() {
 		for _, v := range variants() {
+			if p.name == large && v.name == "ginsec" {
+				continue // its default limits refuse that
+			}
 			b.Run(p.name+"/"+v.name, func(b *testing.B) { serve(b, engine(v), p.body, true) })
 		}
 	}

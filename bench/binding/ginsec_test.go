@@ -8,10 +8,8 @@ import (
 	"github.com/ginsec/ginsec/binding"
 )
 
-// mountGinsec is binding with its defaults; the largest payload has more values
-// than they allow.
+// mountGinsec is binding as it comes.
 func mountGinsec(r *gin.Engine) {
-	r.Use(binding.Defaults(binding.Options{MaxValues: 50_000}))
 	r.POST(path, func(c *gin.Context) {
 		if _, err := binding.JSON[order](c); err != nil {
 			binding.Abort(c, err)
@@ -19,4 +17,11 @@ func mountGinsec(r *gin.Engine) {
 		}
 		c.Status(http.StatusNoContent)
 	})
+}
+
+// mountOptions is binding with a limit of the application's, which the large
+// payload needs: it has more values than the defaults allow.
+func mountOptions(r *gin.Engine) {
+	r.Use(binding.Defaults(binding.Options{MaxValues: 50_000}))
+	mountGinsec(r)
 }

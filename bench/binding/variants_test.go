@@ -34,12 +34,14 @@ type sized struct {
 	body []byte
 }
 
+const large = "large-200kB"
+
 // payloads are about 200 B, 2 kB and 200 kB.
 func payloads() []sized {
 	return []sized{
 		{"small-200B", payload.Document(0)},
 		{"medium-2kB", payload.Document(13)},
-		{"large-200kB", payload.Document(1400)},
+		{large, payload.Document(1400)},
 	}
 }
 
@@ -51,6 +53,7 @@ func variants() []variant {
 	}
 	return []variant{
 		{"ginsec", true, mountGinsec},
+		{"ginsec/options", true, mountOptions},
 		{"peer/gin", false, mountGin},
 		{"peer/by-hand-strict", true, mountByHand},
 		{"peer/huma", true, mountHuma},
