@@ -12,7 +12,7 @@ import (
 // decided without it, and the breaker stays closed.
 func TestABurstIsDecidedByTheStoreAlone(t *testing.T) {
 	t.Parallel()
-	const n = 3 * replay.MaxBusy / 2
+	const n = 6 * replay.MaxBusy
 	for name, replicas := range map[string]int{"plain": 0, "with replicas": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

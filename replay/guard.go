@@ -58,6 +58,10 @@ func (g *Guard) Close() error { return g.store.Close() }
 // returns nil when this was the first use, and else an error that matches one of
 // this package's: deny whatever it is, with 503 for [ErrUnavailable]. With
 // ReportOnly it always returns nil.
+//
+// Derive ctx from c.Request.Context(), not from a *gin.Context: gin uses that one again
+// for another request, and a store that answers too late may still read ctx. A
+// *gin.Context itself will do: its request's context is taken.
 func (g *Guard) Consume(ctx context.Context, t Token) error {
 	if c, ok := ctx.(*gin.Context); ok && c.Request != nil { // never handed to a store: it is reused
 		ctx = c.Request.Context()

@@ -44,15 +44,19 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 	}
 	select {
 	case <-c.done:
-		fresh, err = c.fresh, c.err
-		s.spare(c)
-		return fresh, err
 	case <-ctx.Done():
-		if c.written.Load() {
-			return false, errReplicas
+		select {
+		case <-c.done: // both at once: what the server has decided counts
+		default:
+			if c.written.Load() {
+				return false, errReplicas
+			}
+			return false, ctx.Err()
 		}
-		return false, ctx.Err()
 	}
+	fresh, err = c.fresh, c.err
+	s.spare(c)
+	return fresh, err
 }
 
 // try makes a call. A panic of what the application has hooked into its client must

@@ -4,15 +4,19 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"github.com/redis/rueidis"
 )
 
 // maxIdle is how many workers wait for the next call. It is as many as are busy at
 // once in front of a server that does well; the others end.
 const maxIdle = 64
 
-// maxBusy is how many calls wait for replicas at once. One that waits for a dedicated
-// connection to a server that hangs outlives the use that wanted it; others do not.
-const maxBusy = 4096
+// maxBusy is how many calls wait for replicas at once: as many as a client has dedicated
+// connections by default. A call outlives its use while it makes one to a server that
+// hangs; more calls would then wait for these, and make theirs after them, one round after
+// the other.
+const maxBusy = rueidis.DefaultPoolSize
 
 // workers make calls beside those who wait for the answers, and so can leave. A
 // worker makes one call after the other: a goroutine for each would cost as much as
