@@ -172,6 +172,9 @@ func (b Breaker) Failed(failed bool) {
 	b.b.succeeded()
 }
 
+// Allow reports whether a call may be made now.
+func (b Breaker) Allow() bool { return b.b.allow() }
+
 // Open reports whether calls are held back.
 func (b Breaker) Open() bool { return b.b.retry.Load() != 0 }
 
