@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -70,6 +71,14 @@ func Bare(s Store) Store { return s.(*fronted).remote }
 
 // ID returns the id under which a token is kept.
 func ID(t Token) [16]byte { return t.id() }
+
+// Ahead returns an id whose trail would be that of another, some steps ahead, if it came
+// from the id alone.
+func Ahead(id [16]byte, steps uint64) [16]byte {
+	t := trailOf(&id, 0)
+	binary.LittleEndian.PutUint64(id[:8], t.at+steps*t.step)
+	return id
+}
 
 // Dropped returns how many dropped windows a Local store knows by number.
 func Dropped(s Store) int { return len(s.(*local).state.Load().gone) }

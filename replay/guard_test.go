@@ -139,6 +139,7 @@ func TestUnusableTokensAreRefusedAlike(t *testing.T) {
 		reason string
 	}{
 		"no id":                     {func(p *identity.Principal) { p.TokenID = "" }, "no_id"},
+		"an id over a kilobyte":     {func(p *identity.Principal) { p.TokenID = strings.Repeat("a", 1025) }, "no_id"},
 		"an id of a megabyte":       {func(p *identity.Principal) { p.TokenID = strings.Repeat("a", 1<<20) }, "no_id"},
 		"no expiry":                 {func(p *identity.Principal) { p.ExpiresAt = time.Time{} }, "lifetime"},
 		"expired beyond the leeway": {func(p *identity.Principal) { p.ExpiresAt = now.Add(-31 * time.Second) }, "lifetime"},
