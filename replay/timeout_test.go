@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/ginsec/ginsec/internal/storetest"
 	"github.com/ginsec/ginsec/internal/testserver"
 	"github.com/ginsec/ginsec/replay"
@@ -187,13 +189,18 @@ func deaf(t *testing.T) (addr string, accepted <-chan struct{}, lose func()) {
 func TestNoUseWaitsForAConnectionThatAnotherCallMakes(t *testing.T) {
 	t.Parallel()
 	addr, dialled, lose := deaf(t)
-	client := stubClient(t, addr, false)
-	store := must(t)(replay.Redis(client, replay.RedisConfig{}))
-	// The server has just answered when the connection is lost.
-	eventually(t, "a first use", func() error {
-		_, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
-		return err
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true,
+		PipelineMultiplex: -1, // one connection for all
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	// The server has just answered when the connection is lost. An answer that is late
+	// would take the connection with it.
+	accepts(t, must(t)(replay.Redis(client, replay.RedisConfig{Timeout: patient})), storetest.ID(), time.Now().Add(time.Hour))
+	store := must(t)(replay.Redis(client, replay.RedisConfig{}))
 	lose()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
