@@ -101,7 +101,7 @@ func (c *checker) key(e *edge) {
 	for _, f := range e.child {
 		if c.inDatabase(f.DBName) == nil {
 			c.fault("column %s is missing", f.DBName)
-		} else if t := c.inDatabase(f.DBName); slices.Contains(c.pol.owning(), e) {
+		} else if t := c.inDatabase(f.DBName); slices.Contains(c.pol.parents(), e) {
 			if nullable, ok := t.Nullable(); ok && nullable {
 				c.fault("column %s decides whose a row is and may be NULL", f.DBName)
 			}
@@ -215,7 +215,7 @@ func covers(idx, columns []string) bool {
 
 // keyIndexes looks for an index on the keys that decide whose a row is.
 func (c *checker) keyIndexes() {
-	for _, e := range c.pol.owning() {
+	for _, e := range c.pol.parents() {
 		if !slices.ContainsFunc(c.all(), func(i index) bool { return len(i.columns) > 0 && e.has(i.columns[0]) }) {
 			c.fault("no index starts with %s, which decides whose a row is", e.child[0].DBName)
 		}

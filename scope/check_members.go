@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -13,8 +14,12 @@ func (c *checker) members() {
 	}
 	m := c.pol.extra.members
 	if g := guardOf(c.db); g != nil {
-		if listed := g.lookup(m.schema.Table); listed != nil && listed.public {
+		switch listed := g.lookup(m.schema.Table); {
+		case listed == nil:
+		case listed.public:
 			c.fault("the table of its members, %s, is public: everybody could become one", m.schema.Table)
+		case c.pol.outlived(listed):
+			c.fault("who has added members in %s keeps them, and himself among them, when he is removed: let the key to %s decide whose they are (via)", m.schema.Table, c.pol.table)
 		}
 	}
 	types, err := c.db.Migrator().ColumnTypes(m.schema.Table)
@@ -22,15 +27,28 @@ func (c *checker) members() {
 		c.fault("the table of its members, %s, does not exist or cannot be read", m.schema.Table)
 		return
 	}
-	for _, name := range []string{m.row.DBName, m.subject.name} {
+	names := []string{m.row.DBName, m.subject.name}
+	for _, l := range m.live {
+		names = append(names, l.column)
+	}
+	for i, name := range names {
 		t := typeNamed(types, name)
 		switch {
 		case t == nil:
 			c.fault("column %s of the table of its members is missing", name)
-		case name == m.subject.name && c.folds(m.schema.Table, t):
-			c.fault("column %s of the table of its members ignores case: two subjects could be one", name)
+		case i < 2 && c.folds(m.schema.Table, t):
+			c.fault("column %s of the table of its members ignores case: two of them could be one", name)
 		}
 	}
+}
+
+// outlived reports whether those who may write rows of p that are not theirs own the
+// memberships they add, so that nobody else can remove them.
+func (p *policy) outlived(table *policy) bool {
+	return p.writesOthers() && !p.extra.TenantWide && !table.writesOthers() &&
+		(table.owner != nil || table.tenant == nil && !slices.ContainsFunc(table.gives, func(e *edge) bool {
+			return slices.ContainsFunc(table.parents(), e.equal)
+		}))
 }
 
 func typeNamed(types []gorm.ColumnType, name string) gorm.ColumnType {

@@ -51,7 +51,7 @@ func handWritten(t *testing.T, root *gorm.DB, kind string, folding bool) {
 	statements := []string{
 		"CREATE TABLE lodges (id varchar(36) PRIMARY KEY, tenant_id varchar(64) " + fold + " NOT NULL, owner_id varchar(64) NOT NULL)",
 		"CREATE INDEX idx_lodges ON lodges (tenant_id, owner_id, id)",
-		"CREATE TABLE lodge_seats (lodge_id varchar(36), user_id varchar(64) " + fold + ", PRIMARY KEY (lodge_id, user_id))",
+		"CREATE TABLE lodge_seats (lodge_id varchar(36) " + fold + ", user_id varchar(64) " + fold + ", PRIMARY KEY (lodge_id, user_id))",
 		"CREATE TABLE burrows (id varchar(36) PRIMARY KEY, tenant_id varchar(64) NOT NULL, owner_id varchar(64) " + blanks + " NOT NULL)",
 		"CREATE INDEX idx_burrows ON burrows (tenant_id, owner_id, id)",
 		"CREATE TABLE burrow_seats (burrow_id varchar(36) PRIMARY KEY)",
@@ -107,7 +107,7 @@ func TestCheckLooksAtMembersAndCollations(t *testing.T) {
 					"dens: the table of its members, den_seats, does not exist",
 				}
 				if kind != "mariadb" {
-					want = append(want, "lodges: column tenant_id ignores case", "burrows: column owner_id ignores case", "lodges: column user_id of the table of its members ignores case")
+					want = append(want, "lodges: column tenant_id ignores case", "burrows: column owner_id ignores case", "lodges: column user_id of the table of its members ignores case", "lodges: column lodge_id of the table of its members ignores case")
 				}
 				for _, text := range want {
 					if !strings.Contains(err.Error(), text) {

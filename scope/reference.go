@@ -3,6 +3,7 @@ package scope
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -28,11 +29,14 @@ func (s *shield) insertKeys(stmt *gorm.Statement, values clause.Values) error {
 }
 
 // owning returns the edges that decide whose a row is.
-func (p *policy) owning() []*edge {
+func (p *policy) owning() []*edge { return append(p.parents(), p.gives...) }
+
+// parents are those that every reader and writer of a row is judged by.
+func (p *policy) parents() []*edge {
 	if p.via != nil && p.tenant == nil && p.owner == nil {
-		return append([]*edge{p.via}, p.gives...)
+		return []*edge{p.via}
 	}
-	return append(p.ends[:len(p.ends):len(p.ends)], p.gives...)
+	return p.ends[:len(p.ends):len(p.ends)]
 }
 
 func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge, owns bool) error {
@@ -118,8 +122,8 @@ func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns 
 		v, assigned := assigned(set, f.DBName)
 		switch {
 		case assigned && isNoKey(f, v) && (isNothing(v) || len(e.child) == 1):
-			if owns {
-				return ErrImmutable // the row would belong to nobody
+			if owns && (v != nil || !slices.Contains(s.pol.gives, e)) {
+				return ErrImmutable // the row would belong to nobody; but a member may be one of nothing
 			}
 			return nil
 		case assigned:

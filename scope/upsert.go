@@ -42,6 +42,7 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if err := s.updateKeys(stmt, others); err != nil {
 		return err
 	}
+	s.confirm(updates)
 	if stmt.Name() == "mysql" {
 		return s.conflictMySQL(stmt, c, oc)
 	}
@@ -113,7 +114,7 @@ func (s *shield) conflictMySQL(stmt *gorm.Statement, c clause.Clause, oc clause.
 		return refuse(ErrUnsupported, "an upsert on MySQL, which has no WHERE for it; see GuardConfig.MySQLUpsert")
 	}
 	deciding := func(a clause.Assignment) bool {
-		return slices.ContainsFunc(s.pol.owning(), func(e *edge) bool { return e.has(bareColumn(a.Column.Name)) })
+		return slices.ContainsFunc(s.pol.parents(), func(e *edge) bool { return e.has(bareColumn(a.Column.Name)) })
 	}
 	updates := slices.Clone(oc.DoUpdates)
 	// MySQL assigns from left to right and sees its own changes: what decides whose

@@ -7,7 +7,6 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	"gorm.io/gorm/schema"
 
 	rules "github.com/ginsec/ginsec/scope/policy"
 )
@@ -16,14 +15,8 @@ import (
 type extra struct {
 	rules.Policy
 	members *members
-}
-
-// members is the join table behind Policy.Members.
-type members struct {
-	schema  *schema.Schema
-	row     *schema.Field
-	subject *column
-	key     string // the protected model's primary key
+	// confirm are what the caller must be allowed to write besides; see confirming.
+	confirm []*edge
 }
 
 // widen reads a policy.Policy into p.
@@ -63,21 +56,6 @@ func (p *policy) writesOthers() bool {
 	return p.extra != nil && (p.extra.TenantWide || p.extra.MembersWrite || p.extra.Write != nil)
 }
 
-func membersOf(db *gorm.DB, of *schema.Schema, r *rules.Members) (*members, error) {
-	s, err := parse(db, r.Model)
-	if err != nil {
-		return nil, err
-	}
-	row, subject := fieldNamed(s, r.Row), fieldNamed(s, r.Subject)
-	if row == nil || subject == nil {
-		return nil, fmt.Errorf("%s has no field %s or no field %s", s.Name, r.Row, r.Subject)
-	}
-	if len(of.PrimaryFieldDBNames) != 1 {
-		return nil, fmt.Errorf("%s needs a primary key of one column for Members", of.Name)
-	}
-	return &members{schema: s, row: row, subject: columnOf(subject), key: of.PrimaryFieldDBNames[0]}, nil
-}
-
 // widened writes the rule of a policy.Policy:
 //
 //	tenant AND (owner OR member OR rule), for reading OR global
@@ -91,6 +69,12 @@ func (w *writer) widened(p *policy, table string) error {
 	}
 	if err := w.owners(p, table); err != nil {
 		return err
+	}
+	for _, e := range p.extra.confirm {
+		w.text(" AND ")
+		if err := w.exists(e, table); err != nil {
+			return err
+		}
 	}
 	if global {
 		c := p.tenant
@@ -204,10 +188,7 @@ func (w *writer) ownersOnly(p *policy, table string) error {
 	}
 	w.text("SELECT ")
 	w.column(link, m.row.DBName)
-	w.text(" FROM ")
-	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: m.schema.Table, Alias: link})
-	w.text(" WHERE ")
-	if err := w.equal(m.subject, link, w.who.owner); err != nil {
+	if err := w.membership(m, link); err != nil {
 		return err
 	}
 	w.text(")")
@@ -230,16 +211,14 @@ func (w *writer) memberWrites(p *policy, m *members, table string) error {
 		w.text(" OR ")
 	}
 	link := w.alias("ginsec_m", table)
-	w.text("EXISTS (SELECT 1 FROM ")
-	w.stmt.QuoteTo(&w.stmt.SQL, clause.Table{Name: m.schema.Table, Alias: link})
-	w.text(" WHERE ")
-	w.column(link, m.row.DBName)
-	w.text(" = ")
-	w.column(table, m.key)
-	w.text(" AND ")
-	if err := w.equal(m.subject, link, w.who.owner); err != nil {
+	w.text("EXISTS (SELECT 1")
+	if err := w.membership(m, link); err != nil {
 		return err
 	}
+	w.text(" AND ")
+	w.column(table, m.key)
+	w.text(" = ")
+	w.column(link, m.row.DBName)
 	w.text(")")
 	return nil
 }

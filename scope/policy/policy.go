@@ -44,7 +44,9 @@ type Policy struct {
 // Rule returns a condition on a row of table for one principal, or nil.
 type Rule func(ctx context.Context, p *identity.Principal, table string) clause.Expression
 
-// Members describes a join table of rows and subjects.
+// Members describes a join table of rows and subjects. A row of it that is deleted softly
+// does not count. Where the table is protected itself, only who may write a row adds its
+// members, whoever owns what the join table holds.
 type Members struct {
 	_ [0]func()
 	// Model is a pointer to a value of the join table's model. Required.
