@@ -89,6 +89,9 @@ func Looked(s Store) { s.(*fronted).remote.(*redisSet).others.Wait() }
 // Idle returns how many workers of a Redis store wait for a use.
 func Idle(s Store) int { return int(s.(*fronted).remote.(*redisSet).idle.Load()) }
 
+// Workers returns how many there are.
+func Workers(s Store) int { return int(s.(*fronted).remote.(*redisSet).count.Load()) }
+
 // Stopped reports whether a Redis store has been told to close.
 func Stopped(s Store) bool { return s.(*fronted).remote.(*redisSet).ctx.Err() != nil }
 
@@ -155,7 +158,7 @@ func FirstLink(capacity int) uint {
 func Chain(cfg LocalConfig, n int, lately uint) (rate float64) {
 	s, before := newSizing(cfg.Capacity, cfg.FalsePositiveRate), uint(0)
 	for i := range n {
-		size, hashes, capacity := s.link(0, i, before, lately)
+		size, hashes, capacity := s.link(0, i, before, lately, math.MaxInt64)
 		k := float64(hashes)
 		rate += math.Pow(1-math.Exp(-k*float64(capacity)/float64(size)), k)
 		before = min(capacity, 1<<30)

@@ -45,16 +45,25 @@ func newSizing(capacity int, rate float64) *sizing {
 
 // link returns the size of the n-th filter of a shard's chain, which follows one
 // of the given capacity. It doubles, or makes room at once for as many ids as a
-// shard of a busy window had lately. The rates of all links together stay below
-// the rate asked for, however long the chain grows.
-func (s *sizing) link(shard, n int, before, lately uint) (size, hashes, capacity uint) {
+// shard of a busy window had lately, as far as that takes no more than room bytes. The
+// rates of all links together stay below the rate asked for, however long the chain
+// grows.
+func (s *sizing) link(shard, n int, before, lately uint, room int64) (size, hashes, capacity uint) {
 	capacity = s.first[shard]
 	if n > 0 {
 		capacity = max(2*before, lately)
 	}
-	size, hashes = bloom.EstimateParameters(capacity, s.rate*share(n))
-	return size, hashes, capacity
+	for {
+		size, hashes = bloom.EstimateParameters(capacity, s.rate*share(n))
+		if capacity <= smallest || filterBytes(size) <= room {
+			return size, hashes, capacity
+		}
+		capacity = max(smallest, capacity/2)
+	}
 }
+
+// filterBytes is the memory of a filter.
+func filterBytes(bits uint) int64 { return int64(bits/64+1) * 8 }
 
 // trail is the sequence of places at which an id leaves its marks in a filter: as
 // many as the filter has hashes.

@@ -49,7 +49,7 @@ func TestAConfirmationIsOfOneUse(t *testing.T) {
 	var down atomic.Bool
 	s := newStub(t, func([]string) string {
 		if down.Load() {
-			return "-ERR nope\r\n"
+			return lost
 		}
 		return ":1\r\n"
 	})

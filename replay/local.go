@@ -24,8 +24,9 @@ type LocalConfig struct {
 	_ [0]func()
 
 	// Capacity is the number of ids expected in one window. It saves memory and
-	// time, and binds nothing: filters grow past it at the same rate. The default
-	// starts small and grows.
+	// time, and binds nothing: filters grow past it at the same rate, and begin smaller
+	// where MaxBytes has no room for it. A much too large one wastes MaxBytes. The
+	// default starts small and grows.
 	Capacity int
 
 	// FalsePositiveRate is the share of first uses that are refused by mistake.
@@ -190,8 +191,11 @@ func (l *local) newWindow(i int64, deadline time.Duration) *window {
 }
 
 func (l *local) grow(w *window, shard, n int, before uint) (link, uint, error) {
-	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately)
-	if err := l.take(w, int64(bits/64+1)*8); err != nil {
+	// All shards of all windows want room, and what is expected here is no reason to
+	// refuse what comes there.
+	room := (l.maxBytes - l.bytes.Load()) / (4 * shards)
+	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately, room)
+	if err := l.take(w, filterBytes(bits)); err != nil {
 		return link{}, 0, err
 	}
 	return newLink(bits, hashes), capacity, nil

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (s *redisBloom) Use(ctx context.Context, id [16]byte, until time.Time) (fre
 		return false, err
 	}
 	fresh, err = s.decide(ctx, s.prefix+strconv.FormatInt(i, 36), string(id[:]), strconv.FormatInt(ttl, 10), s.capacity, s.rate)
-	if reply, ok := rueidis.IsRedisErr(err); ok && unknownCommand(reply.Error()) {
+	if reply := (*rueidis.RedisError)(nil); errors.As(err, &reply) && unknownCommand(reply.Error()) {
 		return false, ErrNoBloom
 	}
 	return fresh, err

@@ -62,8 +62,8 @@ func (s *server) decide(ctx context.Context, key string, args ...string) (fresh 
 // try makes a call. A panic of what the application has hooked into its client must
 // not end the process, and is no answer.
 func (s *server) try(c *call) {
-	defer func() { // however it failed, the id is recorded
-		if c.err != nil && c.written.Load() && !errors.Is(c.err, errReplicas) {
+	defer func() {
+		if !errors.Is(c.err, errReplicas) && s.unconfirmed(c) {
 			c.err = fmt.Errorf("%w: %w", errReplicas, c.err)
 		}
 	}()
@@ -73,6 +73,15 @@ func (s *server) try(c *call) {
 		return
 	}
 	c.fresh, c.err = s.write(c)
+}
+
+// unconfirmed reports whether a failed call is one that replicas should have confirmed:
+// the id is recorded, or the server has answered and so may answer others. A master that
+// has lost its replicas or its place, or a slot of a cluster that moves, says so instead of
+// recording: if that left this process alone, another would accept the id, too.
+func (s *server) unconfirmed(c *call) bool {
+	_, answered := rueidis.IsRedisErr(c.err)
+	return c.err != nil && (c.written.Load() || answered && s.replicas > 0)
 }
 
 // recovered makes a panic an error. It must be deferred itself.

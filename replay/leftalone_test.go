@@ -1,0 +1,121 @@
+package replay_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/ginsec/ginsec/internal/testserver"
+	"github.com/ginsec/ginsec/replay"
+)
+
+// A server that refuses the write is there, and may answer another instance: with
+// replicas to confirm, nobody decides alone, whatever the policy.
+func TestWithReplicasAServerThatRefusesLeavesNobodyAlone(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{
+		"-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 127.0.0.1:1\r\n", "-TRYAGAIN later\r\n", "-CLUSTERDOWN no\r\n",
+		"-READONLY replica\r\n", "-NOREPLICAS none\r\n", "-MASTERDOWN no\r\n", "-LOADING wait\r\n", "-OOM full\r\n", "-MISCONF disk\r\n", "-NOPERM no\r\n",
+	} {
+		for name, open := range map[string]func(rueidis.Client, replay.RedisConfig) (replay.Store, error){"Redis": replay.Redis, "RedisBloom": replay.RedisBloom} {
+			s := newStub(t, func([]string) string { return answer })
+			store := must(t)(open(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
+			g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+			if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrUnavailable) || errors.Is(err, replay.ErrNoBloom) {
+				t.Errorf("%s, %q: %v", name, answer, err)
+			}
+		}
+	}
+}
+
+// The module is missing with replicas, too.
+func TestWithReplicasAMissingModuleIsStillNamed(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func([]string) string { return "-ERR unknown command 'BF.INSERT'\r\n" })
+	store := must(t)(replay.RedisBloom(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
+	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrNoBloom) || !errors.Is(err, replay.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// A server that is gone answers nobody, and the fallback is for that.
+func TestWithReplicasAServerThatIsGoneLeavesTheFallback(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	store := must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{MinReplicas: 1}))
+	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrUnavailable) {
+		t.Errorf("without a replica: %v", err)
+	}
+	server.Kill()
+	tok := token()
+	eventually(t, "alone", func() error { tok.ID = rnd(); return g.Consume(t.Context(), tok) })
+	if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// A slot that is being moved in a healthy cluster, or a master that was told not to
+// write without replicas: of two instances that may decide alone, neither does.
+func TestNoTwoInstancesAcceptAnIDWhoseWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	two := func(cfg replay.RedisConfig, addrs ...string) func() error {
+		var guards []*replay.Guard
+		for range 2 {
+			store := must(t)(replay.Redis(redisClient(t, addrs...), cfg))
+			guards = append(guards, newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback}))
+		}
+		return func() error {
+			tok := token()
+			return errors.Join(guards[0].Consume(t.Context(), tok), guards[1].Consume(t.Context(), tok))
+		}
+	}
+	cfg := replay.RedisConfig{Timeout: time.Second, MinReplicas: 1}
+
+	alone := testserver.Redis(t)
+	alone.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	if two(cfg, alone.Addr)() == nil {
+		t.Error("both accepted what the master would not write")
+	}
+
+	nodes := testserver.RedisCluster(t)
+	var names []string
+	for _, n := range nodes {
+		f := strings.Fields(n.Do("CLUSTER", "MYID"))
+		names = append(names, f[len(f)-1])
+	}
+	slot := strings.Trim(nodes[0].Do("CLUSTER", "KEYSLOT", "{x}"), ": \r\n")
+	cfg.Prefix = "{x}:"
+	consume := two(cfg, nodes[0].Addr, nodes[1].Addr, nodes[2].Addr)
+	_ = consume()
+	owner := -1
+	for i, n := range nodes {
+		if strings.Trim(n.Do("CLUSTER", "COUNTKEYSINSLOT", slot), ": \r\n") != "0" {
+			owner = i
+		}
+	}
+	if owner < 0 {
+		t.Fatal("no node has the slot's keys")
+	}
+	to := (owner + 1) % 3
+	nodes[owner].Do("FLUSHALL") // an empty slot asks elsewhere
+	nodes[to].Do("CLUSTER", "SETSLOT", slot, "IMPORTING", names[owner])
+	nodes[owner].Do("CLUSTER", "SETSLOT", slot, "MIGRATING", names[to])
+	for range 5 {
+		if consume() == nil {
+			t.Error("both accepted while the slot was being moved")
+		}
+	}
+	for _, i := range []int{to, owner, 3 - to - owner} {
+		nodes[i].Do("CLUSTER", "SETSLOT", slot, "NODE", names[to])
+	}
+	for range 5 {
+		if consume() == nil {
+			t.Error("both accepted after the slot was moved")
+		}
+	}
+}
