@@ -119,3 +119,29 @@ func TestNoTwoInstancesAcceptAnIDWhoseWriteIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Guards on one store know what each has accepted, whatever their deadlines are.
+func TestGuardsOnOneStoreRememberTogether(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	store := must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{}))
+	var guards []*replay.Guard
+	for _, limit := range []time.Duration{0, 40 * time.Millisecond, 45 * time.Millisecond} {
+		guards = append(guards, newGuard(t, replay.Config{Store: store, Timeout: limit, OnStoreFailure: replay.LocalFallback}))
+	}
+	tok := token()
+	eventually(t, "a first use", func() error { tok.ID = rnd(); return guards[1].Consume(t.Context(), tok) })
+	server.Kill()
+	for i, g := range guards {
+		if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+			t.Errorf("guard %d, what another accepted before the outage: %v", i, err)
+		}
+	}
+	alone := token()
+	eventually(t, "alone", func() error { alone.ID = rnd(); return guards[2].Consume(t.Context(), alone) })
+	for i, g := range guards {
+		if err := g.Consume(t.Context(), alone); !errors.Is(err, replay.ErrReplayed) {
+			t.Errorf("guard %d, what another accepted alone: %v", i, err)
+		}
+	}
+}
