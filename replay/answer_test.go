@@ -66,3 +66,30 @@ func TestADecisionAtTheLastMomentCounts(t *testing.T) {
 		}
 	}
 }
+
+// overdue is a context whose time is over, though nothing has told so yet.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// WAIT takes 0 for ever, and holds the connection.
+func TestReplicasAreNeverWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for name, ctx := range map[string]context.Context{"no time left": overdue{t.Context()}, "no deadline": t.Context()} {
+		for confirmed, want := range map[string]bool{":1\r\n": true, ":0\r\n": false} {
+			s := newStub(t, func(args []string) string {
+				if args[0] == "WAIT" {
+					return confirmed
+				}
+				return ":1\r\n"
+			})
+			store := replay.Bare(must(t)(replay.Redis(steady{stubClient(t, s.addr, false)}, replay.RedisConfig{MinReplicas: 1})))
+			if fresh, err := store.Use(ctx, storetest.ID(), time.Now().Add(time.Hour)); fresh != want || (err == nil) != want {
+				t.Errorf("%s: %v, %v", name, fresh, err)
+			}
+			if got := s.seen(); len(got) != 2 || got[1][0] != "WAIT" || got[1][2] != "1" {
+				t.Errorf("%s: commands %q", name, got)
+			}
+		}
+	}
+}

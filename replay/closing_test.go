@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -162,35 +163,88 @@ func TestAPanicAfterTheWriteIsAMissingConfirmation(t *testing.T) {
 type stuck struct {
 	rueidis.Client
 
-	until chan struct{}
+	until *atomic.Value // of chan struct{}
 }
 
 func (s stuck) Dedicated(fn func(rueidis.DedicatedClient) error) error {
-	<-s.until
+	<-s.until.Load().(chan struct{})
 	return s.Client.Dedicated(fn)
 }
 
 // Clients that leave say nothing about the store, so no breaker spares the next ones;
-// what waits on their behalf is bounded all the same.
+// what waits on their behalf is bounded all the same, and afterwards there is room for
+// as many again.
 func TestCallsNobodyWaitsForAnyMoreAreBounded(t *testing.T) {
 	t.Parallel()
-	client := stuck{stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), make(chan struct{})}
-	store := replay.Bare(must(t)(replay.Redis(client, replay.RedisConfig{MinReplicas: 1, Timeout: patient})))
+	client := stuck{stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), &atomic.Value{}}
+	store := must(t)(replay.Redis(client, replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	until := time.Now().Add(time.Hour)
-	for i := range replay.MaxBusy + 10 {
-		_, err := store.Use(gone, storetest.ID(), until)
-		if busy := errors.Is(err, replay.ErrBusy); err == nil || busy != (i >= replay.MaxBusy) {
-			t.Fatalf("call %d: %v", i, err)
+	for round := range 2 {
+		back := make(chan struct{})
+		client.until.Store(back)
+		taken := 0
+		for range 3 * replay.MaxBusy {
+			_, err := replay.Bare(store).Use(gone, storetest.ID(), until)
+			if err == nil {
+				t.Error("accepted")
+			}
+			if !errors.Is(err, replay.ErrBusy) {
+				taken++
+			}
+		}
+		if taken > replay.MaxBusy || taken < replay.MaxBusy*9/10 { // a worker may be about to wait
+			t.Errorf("round %d: %d calls were taken, and %d is the limit", round, taken, replay.MaxBusy)
+		}
+		close(back)
+		eventually(t, "all calls have ended", func() error {
+			if n, idle := replay.Workers(store), replay.Idle(store); n != idle {
+				return fmt.Errorf("%d of %d workers wait", idle, n)
+			}
+			return nil
+		})
+		if fresh, err := store.Use(t.Context(), storetest.ID(), until); !fresh || err != nil {
+			t.Errorf("round %d, when the server is back: %v, %v", round, fresh, err)
 		}
 	}
-	close(client.until)
-	eventually(t, "a call when the server is back", func() error {
-		_, err := store.Use(t.Context(), storetest.ID(), until)
-		return err
-	})
 	if err := store.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// asked is a client that counts what it is asked for.
+type asked struct {
+	rueidis.Client
+
+	times *atomic.Int64
+}
+
+func (a asked) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	a.times.Add(1)
+	return a.Client.Do(ctx, cmd)
+}
+
+func (a asked) Nodes() map[string]rueidis.Client {
+	a.times.Add(1)
+	return a.Client.Nodes()
+}
+
+// The client may be closed by then, too.
+func TestAClosedStoreAsksItsClientNothing(t *testing.T) {
+	t.Parallel()
+	client := asked{stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false), &atomic.Int64{}}
+	store := must(t)(replay.Redis(client, replay.RedisConfig{Timeout: patient}))
+	for range 2 {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		if fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour)); fresh || err == nil {
+			t.Errorf("%v, %v", fresh, err)
+		}
+		replay.Looked(store)
+		if n := client.times.Load(); n != 0 {
+			t.Errorf("asked %d times", n)
+		}
 	}
 }
