@@ -223,8 +223,8 @@ func ExamplePatch() {
 			binding.Abort(c, err)
 			return
 		}
-		// With GORM: db.Model(&user).Select(fields.Names()).Updates(in), unless
-		// fields.Empty().
+		// With GORM, if there are any names:
+		// db.Model(&user).Select(fields.Names()).Updates(in).
 		c.String(http.StatusOK, "%v; name sent: %v; bio removed: %v; %v", fields.Names(), fields.Has("/name"), fields.Null("/bio"), in.Bio == nil)
 	}, http.MethodPatch, "/", `{"bio":null}`)
 	// Output:

@@ -15,6 +15,7 @@ type member struct {
 	name    string
 	goPath  []string // Go names from the object around it; nil below a map
 	null    bool
+	object  bool // it came as an object, of which a merge patch sends a part
 	whole   bool // decodes itself, so its rules are judged as a whole
 	members []*member
 }
@@ -68,8 +69,11 @@ func (f Fields) Null(pointer string) bool {
 	return m != nil && m.null
 }
 
-// Empty reports whether the patch changes nothing.
-func (f Fields) Empty() bool { return f.root == nil || len(f.root.members) == 0 }
+// Empty reports whether the patch changes nothing: it is an object without members.
+// Any other document, such as a list for a target that is one, replaces the whole.
+func (f Fields) Empty() bool {
+	return f.root == nil || f.root.object && len(f.root.members) == 0
+}
 
 // Pointers yields the pointers of all members in the order of the patch, objects
 // before what is in them.
@@ -91,21 +95,31 @@ func (m *member) pointers(prefix string, yield func(string) bool) bool {
 	return true
 }
 
-// Names returns the Go names of the top-level fields that were present, null or
-// not, for GORM:
+// Names returns the Go names of the top-level fields that came whole, for GORM: as a
+// plain value, as a list or as null. What came as an object is not among them, since
+// a merge patch holds only some of its members, and to write the field would blank
+// the others: [Fields.Parts] has those.
 //
-//	if !fields.Empty() {
-//		db.Model(&user).Select(fields.Names()).Updates(in)
+//	if names := fields.Names(); len(names) > 0 {
+//		db.Model(&user).Select(names).Updates(in)
 //	}
 //
-// The question comes first because Select with an empty list selects every column.
-func (f Fields) Names() []string {
+// The question comes first because with an empty list Updates writes every field
+// that is not zero.
+func (f Fields) Names() []string { return f.names(false) }
+
+// Parts returns the Go names of the top-level fields that came as objects: a patch
+// changes only the members of them that it holds. Merge those into what is stored,
+// as [Fields.Has] and [Fields.Null] tell them.
+func (f Fields) Parts() []string { return f.names(true) }
+
+func (f Fields) names(objects bool) []string {
 	if f.root == nil {
 		return nil
 	}
 	var out []string
 	for _, m := range f.root.members {
-		if n := len(m.goPath); n > 0 {
+		if n := len(m.goPath); n > 0 && m.object == objects {
 			out = append(out, m.goPath[n-1])
 		}
 	}

@@ -41,19 +41,22 @@ func (s *settings) multipart(w http.ResponseWriter, r *http.Request, f *filler) 
 		return s.fail(http.StatusUnsupportedMediaType, codeMediaType, err)
 	}
 	if r.Body == nil {
-		return s.invalid(Issue{In: InForm, Code: codeEmpty})
+		return s.absent(r, codeEmpty)
 	}
 	if r.ContentLength > s.MaxUploadBytes {
 		return s.tooLarge(s.MaxUploadBytes)
 	}
 	body := &capped{r: r.Body, left: s.MaxUploadBytes}
-	parts := multipart.NewReader(body, params["boundary"])
+	parts := multipart.NewReader(&closing{r: body, end: "--" + params["boundary"] + "--"}, params["boundary"])
 	for count := 1; ; count++ {
 		body.head = longestHead
 		part, err := parts.NextRawPart()
 		body.head = -1
 		if err == io.EOF {
 			break
+		}
+		if err != nil && body.none() {
+			return s.absent(r, codeForm)
 		}
 		if err != nil {
 			return s.torn(w, err)
@@ -106,7 +109,12 @@ type capped struct {
 	left int64
 	head int64 // what is left for the head of a part, negative elsewhere
 	err  error
+	some bool // anything was read
+	end  bool // up to its end
 }
+
+// none reports whether there was no body at all.
+func (c *capped) none() bool { return c.end && !c.some }
 
 func (c *capped) Read(p []byte) (int, error) {
 	if c.err != nil {
@@ -116,6 +124,7 @@ func (c *capped) Read(p []byte) (int, error) {
 		p = p[:c.left+1]
 	}
 	n, err := c.r.Read(p)
+	c.some, c.end = c.some || n > 0, err == io.EOF
 	if c.left -= int64(n); c.left < 0 {
 		c.err = errTooLarge
 		return 0, c.err

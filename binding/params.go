@@ -23,6 +23,7 @@ type filler struct {
 	plan      *paramPlan
 	out       reflect.Value
 	seen      plan.Set
+	over      plan.Set // lists of which too much came; nil: none
 	issues    []Issue
 	truncated bool
 	repeated  string // the code of a scalar that came twice
@@ -74,25 +75,38 @@ func (f *filler) set(at int, text string) {
 		f.store(v, p, text)
 		return
 	}
+	separators := 0
+	if p.csv {
+		separators = strings.Count(text, ",")
+	}
+	if v.Len()+separators >= f.s.MaxValues {
+		f.full(at)
+		return
+	}
 	if !p.csv {
 		f.push(v, p, text)
 		return
 	}
-	if strings.Count(text, ",") >= f.s.MaxValues {
-		f.add(p.name, codeValues, "") // said once, not for every item
-		return
-	}
 	for item := range strings.SplitSeq(text, ",") {
+		if f.in == InHeader {
+			item = strings.Trim(item, " \t") // RFC 9110 section 5.6.1
+		}
 		f.push(v, p, item)
+	}
+}
+
+// full says once that a list has too many elements, not for each of them.
+func (f *filler) full(at int) {
+	if f.over == nil {
+		f.over = plan.NewSet(len(f.plan.list))
+	}
+	if f.over.Add(at) {
+		f.add(f.plan.list[at].name, codeValues, "")
 	}
 }
 
 // push appends one text to a list.
 func (f *filler) push(v reflect.Value, p *param, text string) {
-	if v.Len() >= f.s.MaxValues {
-		f.add(p.name, codeValues, "")
-		return
-	}
 	item := reflect.New(v.Type().Elem()).Elem()
 	if f.store(item, p, text) {
 		v.Set(reflect.Append(v, item))
@@ -133,8 +147,10 @@ func (f *filler) done() *Error {
 			continue
 		}
 		switch {
-		case p.fallback != nil:
-			f.set(i, *p.fallback)
+		case p.defaults != nil:
+			for _, text := range p.defaults {
+				f.set(i, text)
+			}
 		case p.field.Required || f.s.RequireAll && !p.field.Optional:
 			f.add(p.name, codeMissing, "")
 		}
@@ -207,9 +223,9 @@ func setNumber(v reflect.Value, kind plan.Kind, text string) string {
 
 // setForeign lets the type decode the text itself.
 func setForeign(v reflect.Value, p *param, text string) string {
-	if v.Type() == timeType && p.layout != "" {
-		t, err := time.Parse(p.layout, text)
-		if err != nil {
+	if v.Type() == timeType && p.layout != nil {
+		t, ok := p.layout.parse(text)
+		if !ok {
 			return codeValue
 		}
 		v.Set(reflect.ValueOf(t))
@@ -234,7 +250,7 @@ func (f *filler) headers(h http.Header) *Error {
 		p := &f.plan.list[i]
 		if texts := h[p.name]; p.list && len(texts) > f.s.MaxValues {
 			f.seen.Add(i)
-			f.add(p.name, codeValues, "")
+			f.full(i)
 		} else {
 			for _, text := range texts {
 				f.set(i, text)

@@ -2,7 +2,6 @@ package binding
 
 import (
 	"errors"
-	"fmt"
 	"net/textproto"
 	"reflect"
 	"slices"
@@ -17,14 +16,15 @@ import (
 // param is a field that a query, form, path or header fills.
 type param struct {
 	name     string
+	goName   string // for mistakes of the program
 	index    []int
 	kind     plan.Kind
 	elem     reflect.Type // what one text becomes, pointers removed
 	list     bool
 	csv      bool
 	file     *fileRule // set for files of a multipart body
-	fallback *string
-	layout   string // of a time
+	defaults []string  // one, or several of a list; nil: none
+	layout   *layout   // of a time
 	field    plan.Field
 }
 
@@ -114,7 +114,7 @@ func (b *paramBuilder) param(sf reflect.StructField, tag string, at []int, names
 		return
 	}
 	name, options, _ := strings.Cut(tag, ",")
-	p := param{name: name, index: at, elem: plan.Indirect(sf.Type), layout: sf.Tag.Get("time_format")}
+	p := param{name: name, goName: field, index: at, elem: plan.Indirect(sf.Type)}
 	if b.key.in == InHeader {
 		p.name = textproto.CanonicalMIMEHeaderKey(name)
 	}
@@ -126,45 +126,44 @@ func (b *paramBuilder) param(sf reflect.StructField, tag string, at []int, names
 	if err := plan.Strict(sf, &p.field); err != nil {
 		b.fault(field, err.Error())
 	}
-	if value, ok := strings.CutPrefix(options, "default="); ok {
-		p.fallback = &value
-	}
-	if p.elem == fileType || p.elem.Kind() == reflect.Slice && plan.Indirect(p.elem.Elem()) == fileType {
-		b.file(sf, p, field)
-		return
-	}
-	if k, ok := scalar(p.elem); ok {
-		p.kind = k
-	} else if k := p.elem.Kind(); k == reflect.Slice && !p.field.Null {
-		p.list, p.elem = true, plan.Indirect(p.elem.Elem())
-		if p.kind, ok = scalar(p.elem); !ok {
-			b.fault(field, "is a list of something no parameter can be")
-			return
-		}
-	} else {
-		b.fault(field, "has a type no parameter can be")
-		return
-	}
-	switch format := sf.Tag.Get("collection_format"); format {
-	case "", "multi":
-	case "csv":
-		p.csv = true
-	default:
-		b.fault(field, fmt.Sprintf("has collection_format %q: only multi and csv are known", format))
-	}
 	if p.field.ReadOnly {
 		b.fault(field, "is read-only and settable: remove one of the tags")
 	}
-	if p.fallback != nil {
-		// A default that does not parse is a mistake of the program.
-		if code := setText(reflect.New(p.elem).Elem(), &p, *p.fallback, builtin); code != "" {
-			b.fault(field, "has a default that is no value of its type")
-		}
+	if p.elem == fileType || p.elem.Kind() == reflect.Slice && plan.Indirect(p.elem.Elem()) == fileType {
+		b.file(sf, p, field, options)
+		return
 	}
+	if !b.typed(&p, field) {
+		return
+	}
+	if p.field.Normal() && p.kind != plan.String {
+		b.fault(field, notText)
+	}
+	b.collection(&p, sf, field)
+	b.layout(&p, sf, field)
+	b.options(&p, options, field)
 	b.plan.list = append(b.plan.list, p)
 }
 
-func (b *paramBuilder) file(sf reflect.StructField, p param, field string) {
+const notText = `is not text, so strict:"trim", "nfc" and "lower" do not apply`
+
+// typed finds out what the texts of p become.
+func (b *paramBuilder) typed(p *param, field string) (ok bool) {
+	if p.kind, ok = scalar(p.elem); ok {
+		return true
+	}
+	if p.elem.Kind() != reflect.Slice || p.field.Null {
+		b.fault(field, "has a type no parameter can be")
+		return false
+	}
+	p.list, p.elem = true, plan.Indirect(p.elem.Elem())
+	if p.kind, ok = scalar(p.elem); !ok {
+		b.fault(field, "is a list of something no parameter can be")
+	}
+	return ok
+}
+
+func (b *paramBuilder) file(sf reflect.StructField, p param, field, options string) {
 	rule, err := fileRuleOf(sf.Tag.Get("file"))
 	if err != nil {
 		b.fault(field, err.Error())
@@ -180,6 +179,18 @@ func (b *paramBuilder) file(sf reflect.StructField, p param, field string) {
 		return
 	}
 	p.file = rule
+	if p.field.Normal() {
+		b.fault(field, notText)
+	}
+	b.collection(&p, sf, field)
+	b.options(&p, options, field)
+	if p.defaults != nil {
+		b.fault(field, "is a file, which has no default")
+	}
+	// The validator passes over required before a struct, which a File is.
+	if rule, _, _ := strings.Cut(sf.Tag.Get("binding"), ","); rule == "required" && sf.Type == fileType {
+		p.field.Required = true
+	}
 	b.plan.list = append(b.plan.list, p)
 }
 

@@ -114,12 +114,13 @@ func TestAPatchTellsAbsentFromNull(t *testing.T) {
 			binding.Abort(c, err)
 			return
 		}
-		c.String(200, "%v %v %v", fields.Names(), fields.Paths(), fields.Null("/nick"))
+		c.String(200, "%v %v %v %v", fields.Names(), fields.Parts(), fields.Paths(), fields.Null("/nick"))
 	}
 	for body, want := range map[string]string{
-		`{}`:                                   "[] [] false",
-		`{"nick":null}`:                        "[Nick] [] true",
-		`{"address":{"city":"Rome"}}`:          "[Address] [Address Address.City] false",
+		`{}`:                                   "[] [] [] false",
+		`{"nick":null}`:                        "[Nick] [] [] true",
+		`{"address":{"city":"Rome"}}`:          "[] [Address] [Address Address.City] false",
+		`{"address":null,"name":"ann"}`:        "[Address Name] [] [Name] false",
 		`{"address":{"city":"R"}}`:             "400, rule.min #/address/city",
 		`{"name":null}`:                        "400, null_not_allowed #/name",
 		`{"name":"x"}`:                         "400, rule.min #/name",

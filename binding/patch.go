@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"bytes"
 	"reflect"
 
 	"github.com/gin-gonic/gin"
@@ -14,6 +15,10 @@ import (
 // [JSON], but none is required outside of arrays, which a merge patch replaces as
 // a whole, and rules of the binding tag are applied only to members that are
 // present and not null.
+//
+// A member that comes as an object brings only what is to change: what T holds there
+// is zero where nothing came. [Fields.Names] and [Fields.Parts] tell such fields
+// from those that came whole.
 func Patch[T any](c *gin.Context, opts ...Options) (T, Fields, error) {
 	s := settle(c, opts)
 	started := s.clock()
@@ -61,6 +66,7 @@ func (s *settings) patch(c *gin.Context, out any) (Fields, *Error) {
 	if p.Normal {
 		normalize(reflect.ValueOf(out).Elem(), p.Root)
 	}
+	root.object = bytes.HasPrefix(bytes.TrimLeft(body.bytes, " \t\r\n"), []byte("{"))
 	fields := Fields{root}
 	return fields, s.validatePart(reflect.ValueOf(out), fields)
 }

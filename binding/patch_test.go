@@ -2,6 +2,7 @@ package binding_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -112,8 +113,11 @@ func TestPresenceFeedsTheValidatorAndTheDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fields.Names(); !slices.Equal(got, []string{"Reason", "Nick", "Home", "Extra"}) {
+		if got := fields.Names(); !slices.Equal(got, []string{"Reason", "Nick"}) {
 			t.Errorf("names %v", got)
+		}
+		if got := fields.Parts(); !slices.Equal(got, []string{"Home", "Extra"}) {
+			t.Errorf("parts %v", got)
 		}
 		if got := fields.Paths(); !slices.Equal(got, []string{"meta.Reason", "Home", "Home.City", "Extra"}) {
 			t.Errorf("paths %v", got)
@@ -136,8 +140,69 @@ func TestPresenceFeedsTheValidatorAndTheDatabase(t *testing.T) {
 	}, post(`{"reason":"ok","nick":null,"home":{"city":"Rome"},"extra":{"a/b":null}}`))
 
 	var none binding.Fields
-	if none.Has("/x") || none.Null("/x") || !none.Empty() || none.Names() != nil || none.Paths() != nil || len(slices.Collect(none.Pointers())) != 0 {
+	if none.Has("/x") || none.Null("/x") || !none.Empty() || none.Names() != nil || none.Parts() != nil || none.Paths() != nil || len(slices.Collect(none.Pointers())) != 0 {
 		t.Error("the zero value is not an empty patch")
+	}
+}
+
+// A field whose members came only in part is no column to write: the rest of it
+// would be blanked.
+func TestNamesHoldsNothingThatAPatchBroughtInPart(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"home":{"city":"Rome"}}`:                "[] [Home]",
+		`{"home":{}}`:                             "[] [Home]",
+		`{"extra":{"a":"x"}}`:                     "[] [Extra]",
+		`{"extra":{}}`:                            "[] [Extra]",
+		`{"places":{},"home":{}}`:                 "[] [Places Home]",
+		`{"free":{"a":1}}`:                        "[] [Free]",
+		`{"free": {}}`:                            "[] [Free]",
+		`{"free":[{}],"memo":null}`:               "[Free Memo] []",
+		`{"free":"{"}`:                            "[Free] []",
+		`{"home":null,"reason":"ok"}`:             "[Home Reason] []",
+		`{"lines":[],"name":"ann"}`:               "[Lines Name] []",
+		`{"name":"ann","home":{},"lines":[]}`:     "[Name Lines] [Home]",
+		`{"home":{"city":"Rome"},"nick":"ann"}  `: "[Nick] [Home]",
+	} {
+		send(func(c *gin.Context) {
+			_, fields, err := binding.Patch[profilePatch](c)
+			if got := fmt.Sprint(fields.Names(), fields.Parts()); err != nil || got != want || fields.Empty() {
+				t.Errorf("%s: %s, want %s (%v)", body, got, want, err)
+			}
+		}, post(body))
+	}
+}
+
+func emptyPatch[T any](t *testing.T, body string) bool {
+	t.Helper()
+	empty := false
+	send(func(c *gin.Context) {
+		_, fields, err := binding.Patch[T](c)
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		empty = fields.Empty()
+	}, post(body))
+	return empty
+}
+
+func TestOnlyAnObjectWithoutMembersIsAnEmptyPatch(t *testing.T) {
+	t.Parallel()
+	for what, got := range map[string]bool{
+		"a list":           !emptyPatch[[]int](t, `[1]`),
+		"an empty list":    !emptyPatch[[]int](t, ` []`),
+		"a number":         !emptyPatch[int](t, `0`),
+		"any null":         !emptyPatch[any](t, `null`),
+		"an object":        emptyPatch[profilePatch](t, "\n{ }"),
+		"a map":            emptyPatch[map[string]int](t, `{}`),
+		"any object":       emptyPatch[any](t, `{}`),
+		"an entry":         !emptyPatch[map[string]int](t, `{"a":1}`),
+		"an entry of any":  !emptyPatch[any](t, `{"a":null}`),
+		"a member of null": !emptyPatch[profilePatch](t, `{"nick":null}`),
+	} {
+		if !got {
+			t.Error(what)
+		}
 	}
 }
 

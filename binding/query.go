@@ -1,6 +1,9 @@
 package binding
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +26,9 @@ func Query[T any](c *gin.Context, opts ...Options) (T, error) {
 }
 
 // URI returns the parameters of the route as a T, a struct with uri tags. A
-// string arrives as the router decoded it: it is no path that was cleaned.
+// string arrives as the router decoded it: it is no path that was cleaned. A field
+// whose name the route does not have is a mistake of the program, and a 500, unless
+// it has a default or strict:"optional".
 func URI[T any](c *gin.Context, opts ...Options) (T, error) {
 	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InPath, out, false)
@@ -31,8 +36,16 @@ func URI[T any](c *gin.Context, opts ...Options) (T, error) {
 			return e
 		}
 		for i := range f.plan.list {
-			if text, ok := c.Params.Get(f.plan.list[i].name); ok {
+			p := &f.plan.list[i]
+			text, ok := c.Params.Get(p.name)
+			switch {
+			case ok:
 				f.set(i, text)
+			case !p.field.Optional && p.defaults == nil:
+				return s.broken(&TypeError{
+					Type: f.out.Type(), Field: p.goName,
+					Reason: fmt.Sprintf("is parameter %q of the route, but %s has none of that name: rename one of them, or tag the field strict:\"optional\"", p.name, c.FullPath()),
+				})
 			}
 		}
 		return f.done()
@@ -68,9 +81,24 @@ func Form[T any](c *gin.Context, opts ...Options) (T, error) {
 			return e
 		}
 		defer body.free()
+		if len(body.bytes) == 0 && (c.Request.ContentLength != 0 || parsed(c.Request)) {
+			return s.absent(c.Request, codeEmpty)
+		}
 		return f.pairs(string(body.bytes), codeForm)
 	})
 }
+
+// absent is the refusal of a body of which there is nothing to read. Who announced
+// one has sent it, or reading would have failed: what took it is in this program.
+func (s *settings) absent(r *http.Request, code string) *Error {
+	if r.ContentLength > 0 || parsed(r) {
+		return s.broken(errors.New("binding: something read the body before: bind it first, or put it back (Request.Body)"))
+	}
+	return s.invalid(Issue{In: InForm, Code: code})
+}
+
+// parsed reports whether a form of r's body was read already, as gin's PostForm does.
+func parsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.MultipartForm != nil }
 
 // bind runs one binder: the event, and the zero value on error.
 func bind[T any](c *gin.Context, s *settings, run func(*settings, any) *Error) (T, error) {

@@ -217,7 +217,8 @@ func (w *walker) within(name []byte, f *plan.Field, walk func() error) error {
 		w.patch = outer.record(name, f)
 	}
 	if w.patch != nil {
-		w.patch.null = w.dec.PeekKind() == 'n'
+		kind := w.dec.PeekKind()
+		w.patch.null, w.patch.object = kind == 'n', kind == '{'
 	}
 	err := walk()
 	w.path, w.patch = w.path[:at], outer

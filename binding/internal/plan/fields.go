@@ -79,7 +79,7 @@ func yesFirst(x, y bool) int {
 
 // judge reports tags that do not fit the type of their field.
 func (b *builder) judge(t reflect.Type, f *Field) {
-	text := f.Trim || f.NFC || f.Lower
+	text := f.Normal() && !f.Hidden // of a hidden one its own source judges
 	b.normal = b.normal || text
 	name := strings.Join(f.GoPath, ".")
 	if text && !textual(f.Node) {
@@ -92,6 +92,9 @@ func (b *builder) judge(t reflect.Type, f *Field) {
 		b.fault(t, name, errors.New("cannot be required and read-only"))
 	}
 }
+
+// Normal reports whether the strict tag wants the text of f changed.
+func (f *Field) Normal() bool { return f.Trim || f.NFC || f.Lower }
 
 // textual reports whether n is a string or a list of strings.
 func textual(n *Node) bool {
