@@ -48,7 +48,8 @@ func (s *settings) document(w http.ResponseWriter, r *http.Request, out any) *Er
 
 // decode reads data into out, a pointer, and validates it. When it fails, out
 // may hold anything.
-func (s *settings) decode(data []byte, out any) *Error {
+func (s *settings) decode(data []byte, out any) (e *Error) {
+	defer s.contain(&e)
 	p := plans.Of(reflect.TypeOf(out).Elem())
 	if p.Err != nil {
 		return s.broken(p.Err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,11 @@ type linter struct {
 }
 
 func (l *linter) add(t reflect.Type, field, reason string) {
-	l.errs = append(l.errs, &TypeError{Type: t, Field: field, Reason: reason})
+	mistake := TypeError{Type: t, Field: field, Reason: reason}
+	if slices.ContainsFunc(l.errs, func(err error) bool { old, ok := err.(*TypeError); return ok && *old == mistake }) { //nolint:errorlint // never wrapped here
+		return // the plan says the same
+	}
+	l.errs = append(l.errs, &mistake)
 }
 
 var (
@@ -40,6 +45,9 @@ func (l *linter) visit(t reflect.Type) {
 	}
 	l.seen[t] = true
 	switch own := reflect.PointerTo(t); {
+	case t == plan.Regexp:
+		l.add(t, "", plan.ErrProgram.Error())
+		return
 	case t == timeType || t == rawType || t == legacyRawType || t == fileType || own.Implements(fromType):
 		return
 	case own.Implements(legacyType):

@@ -189,7 +189,7 @@ func setText(v reflect.Value, p *param, text string, s *settings) string {
 		}
 		return setNumber(v, p.kind, text)
 	default:
-		return setForeign(v, p, text)
+		return setOwn(v, p, text, s)
 	}
 	return ""
 }

@@ -104,7 +104,7 @@ func parsed(r *http.Request) bool { return len(r.PostForm) > 0 || r.MultipartFor
 func bind[T any](c *gin.Context, s *settings, run func(*settings, any) *Error) (T, error) {
 	started := s.clock()
 	out := new(T)
-	e := run(s, out)
+	e := s.guarded(run, out)
 	s.report(c, started, e)
 	if e != nil {
 		var zero T

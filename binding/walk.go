@@ -45,8 +45,9 @@ func newWalker(s *settings, data []byte) *walker {
 	return &walker{s: s, data: data, seed: maphash.MakeSeed()}
 }
 
-func (w *walker) document(p *plan.Result) *Error {
+func (w *walker) document(p *plan.Result) (e *Error) {
 	s, data := w.s, w.data
+	defer s.contain(&e)
 	if code := preamble(data); code != "" {
 		return s.invalid(Issue{In: InBody, Code: code})
 	}
@@ -71,7 +72,7 @@ func (w *walker) document(p *plan.Result) *Error {
 	if len(w.issues) == 0 {
 		return nil
 	}
-	e := s.invalid(w.issues...)
+	e = s.invalid(w.issues...)
 	e.Truncated = w.truncated
 	return e
 }
@@ -208,6 +209,10 @@ func (w *walker) str(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 	switch kind {
 	case plan.Any, plan.Raw, plan.String:
 	case plan.Bytes, plan.Text, plan.Foreign:
+		if n.Digits.TooLong(text, w.s.MaxNumberLen) {
+			w.add(Issue{Code: codeNumberLen})
+			return
+		}
 		w.foreign(raw, n)
 	default:
 		if !quoted {
@@ -248,6 +253,10 @@ func (w *walker) number(raw []byte, n *plan.Node, kind plan.Kind, quoted bool) {
 	case plan.Int, plan.Uint, plan.Float:
 		w.numeral(string(raw), n)
 	case plan.Foreign:
+		if n.Digits.TooLong(raw, w.s.MaxNumberLen) {
+			w.add(Issue{Code: codeNumberLen})
+			return
+		}
 		w.foreign(raw, n)
 	default:
 		w.mismatch(n)

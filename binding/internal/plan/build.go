@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"time"
 
 	"github.com/ginsec/ginsec/internal/jsonv2"
@@ -21,6 +22,12 @@ var (
 	unmarshaler    = reflect.TypeFor[json.Unmarshaler]()
 	textUnmarshal  = reflect.TypeFor[encoding.TextUnmarshaler]()
 	errUnsupported = errors.New("has a type that JSON cannot fill")
+)
+
+// Regexp is the type of compiled expressions, and ErrProgram why it is no target.
+var (
+	Regexp     = reflect.TypeFor[regexp.Regexp]()
+	ErrProgram = errors.New("is a program that a client would write, of a few bytes that become megabytes: use a string")
 )
 
 // FaultError is a mistake in a target type.
@@ -103,10 +110,12 @@ func (b *builder) fill(n *Node, t reflect.Type) {
 		n.Kind = Raw
 	case t == timeType:
 		n.Kind = Text
+	case t == Regexp:
+		b.fault(t, "", ErrProgram)
 	case own.Implements(fromType) || own.Implements(unmarshaler):
-		n.Kind = Foreign
+		n.Kind, n.Digits = Foreign, DigitsOf(t)
 	case own.Implements(textUnmarshal):
-		n.Kind = Text
+		n.Kind, n.Digits = Text, DigitsOf(t)
 	default:
 		b.plain(n, t)
 	}

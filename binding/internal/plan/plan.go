@@ -40,6 +40,8 @@ type Node struct {
 	Elem *Node        // Map, Slice, Array
 	Null bool         // elements may be null
 	Keys reflect.Type // Map: a map type to try names on that are more than text; else nil
+	// Digits says how Text and Foreign read digits.
+	Digits Digits
 	Fields
 }
 

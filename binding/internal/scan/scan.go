@@ -70,11 +70,14 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 		switch kind {
 		case plan.Any, plan.Raw:
 			return s.text(true) >= 0
-		case plan.String, plan.Bytes, plan.Text, plan.Foreign:
+		case plan.String, plan.Bytes:
 			return s.text(false) >= 0
 		}
 		start := s.pos + 1
 		end := s.text(false)
+		if kind == plan.Text || kind == plan.Foreign {
+			return end >= 0 && (n.Digits == plan.Plain || s.digits(n, s.data[start:end]))
+		}
 		return quoted && end >= 0 && end-start <= s.numbers
 	case '{':
 		return s.object(n, kind)
@@ -92,10 +95,17 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 	default:
 		switch kind {
 		case plan.Any, plan.Raw, plan.Int, plan.Uint, plan.Float, plan.Foreign:
-			return !quoted && s.number(loose(kind))
+			start := s.pos
+			return !quoted && s.number(loose(kind)) && (n == nil || n.Digits == plan.Plain || s.digits(n, s.data[start:s.pos]))
 		}
 		return false
 	}
+}
+
+// digits reports whether a type that reads digits itself may read text, as it is
+// written.
+func (s *scanner) digits(n *plan.Node, text []byte) bool {
+	return bytes.IndexByte(text, '\\') < 0 && !n.Digits.TooLong(text, s.numbers)
 }
 
 // loose reports whether a target takes values of every kind.
