@@ -82,5 +82,18 @@ func (l *linter) params(t reflect.Type) {
 		if p.err != nil {
 			l.errs = append(l.errs, p.err)
 		}
+		for i := range p.list {
+			l.file(t, &p.list[i])
+		}
+	}
+}
+
+// file complains of media types that a file field names in vain.
+func (l *linter) file(t reflect.Type, p *param) {
+	if p.file == nil {
+		return
+	}
+	for _, media := range p.file.unmatched() {
+		l.add(t, t.FieldByIndex(p.index).Name, fmt.Sprintf("names a media type in its file tag that no content is recognised as: %q; leave types out to take any file", media))
 	}
 }

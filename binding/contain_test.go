@@ -34,8 +34,8 @@ func TestAPanicOfATypeThatDecodesItselfIsContained(t *testing.T) {
 	t.Parallel()
 	type target struct {
 		M touchy `json:"m"`
-		A *ajar `json:"a"`
-		N int   `json:"n"`
+		A *ajar  `json:"a"`
+		N int    `json:"n"`
 	}
 	type page struct {
 		M []touchy `form:"m" header:"-" json:"-"`

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"mime"
-	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,46 +70,3 @@ func fileRuleOf(tag string) (*fileRule, error) {
 	}
 	return r, nil
 }
-
-// takes judges the content against the field's types: what it looks like must be
-// allowed, or be the plain form of an allowed declared type, and must not
-// contradict the declaration.
-func (r *fileRule) takes(f *File) bool {
-	if len(r.types) == 0 {
-		return true
-	}
-	if f.Declared != "" && f.Declared != "application/octet-stream" && !agrees(f.Declared, f.MediaType) {
-		return false
-	}
-	return r.allows(f.MediaType) || f.MediaType == "text/plain" && agrees(f.Declared, f.MediaType) && r.allows(f.Declared)
-}
-
-func (r *fileRule) allows(media string) bool {
-	return slices.ContainsFunc(r.types, func(t string) bool {
-		family, wild := strings.CutSuffix(t, "/*")
-		return t == media || wild && strings.HasPrefix(media, family+"/")
-	})
-}
-
-// agrees reports whether a declared type and what the content looks like can both
-// be true. Text formats without a mark of their own look like plain text.
-func agrees(declared, sniffed string) bool {
-	if declared == sniffed {
-		return true
-	}
-	if sniffed != "text/plain" {
-		return false
-	}
-	return strings.HasPrefix(declared, "text/") && declared != "text/html" ||
-		declared == "application/json" || strings.HasSuffix(declared, "+json")
-}
-
-func mediaOf(header string) string {
-	media, _, err := mime.ParseMediaType(header)
-	if err != nil {
-		return ""
-	}
-	return media
-}
-
-func sniff(data []byte) string { return mediaOf(http.DetectContentType(data)) }
