@@ -101,7 +101,7 @@ func TestOtherPanicsAreNotContained(t *testing.T) {
 		}()
 	}
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler {
+		if got, ok := recover().(error); !ok || !errors.Is(got, http.ErrAbortHandler) {
 			t.Errorf("query: %v", got)
 		}
 	}()

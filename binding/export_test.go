@@ -3,6 +3,8 @@ package binding
 import (
 	"reflect"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/ginsec/ginsec/binding/internal/scan"
 	"github.com/ginsec/ginsec/internal/jsonv2"
 )
@@ -60,3 +62,16 @@ func NamesOf(field string) (names []string) {
 
 // Ambiguous tells of a disposition that others read differently.
 func Ambiguous(disposition string) bool { return ambiguous(disposition) }
+
+// MultipartInto is Multipart for a type that is made at run time.
+func MultipartInto(c *gin.Context, out any) error {
+	s := settle(c, nil)
+	f, e := s.filler(InForm, out, true)
+	if e == nil {
+		e = s.multipart(c.Writer, c.Request, f)
+	}
+	if e != nil {
+		return e
+	}
+	return nil
+}

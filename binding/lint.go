@@ -48,7 +48,9 @@ func (l *linter) visit(t reflect.Type) {
 	case t == plan.Regexp:
 		l.add(t, "", plan.ErrProgram.Error())
 		return
-	case t == timeType || t == rawType || t == legacyRawType || t == fileType || own.Implements(fromType):
+	case t == timeType || t == rawType || t == legacyRawType || t == fileType:
+		return
+	case l.promoted(t, own) || own.Implements(fromType):
 		return
 	case own.Implements(legacyType):
 		if !own.Implements(textType) || takesAnything(t) {
@@ -64,30 +66,6 @@ func (l *linter) visit(t reflect.Type) {
 	case reflect.Struct:
 		l.structure(t)
 	}
-}
-
-// legacy complains of structs that decode themselves with the standard
-// library's interface: what they call inside accepts unknown and mis-cased
-// members, whatever stands around it.
-func (l *linter) legacy(t reflect.Type) {
-	if t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
-		return
-	}
-	for _, pkg := range standardEscape {
-		if t.PkgPath() == pkg {
-			return
-		}
-	}
-	l.add(t, "", "decodes itself with UnmarshalJSON, which hides what is inside from every check: implement UnmarshalJSONFrom or UnmarshalText")
-}
-
-// takesAnything reports whether a type that decodes itself takes an object with a
-// member it cannot know. One that has a text form as well is mostly a number, an
-// identifier or a time, and takes no object at all.
-func takesAnything(t reflect.Type) (takes bool) {
-	defer func() { _ = recover() }()
-	u, ok := reflect.New(t).Interface().(json.Unmarshaler)
-	return ok && u.UnmarshalJSON([]byte(`{"\u2603 unknown":1}`)) == nil
 }
 
 func (l *linter) structure(t reflect.Type) {

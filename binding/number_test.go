@@ -17,10 +17,7 @@ import (
 
 // price is a decimal as libraries make them: a large integer inside, and texts of
 // its own.
-type price struct {
-	units *big.Int
-	scale int
-}
+type price struct{ units *big.Int }
 
 func (p *price) UnmarshalJSON(data []byte) error {
 	if len(data) > 1 && data[0] == '"' {
