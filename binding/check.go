@@ -32,8 +32,13 @@ func (e *TypeError) Error() string {
 // a test or the start of a program finds them before a request does: exported
 // fields without a tag, members named "-", database models, types that are
 // reachable from two sources, types that decode themselves and hide their
-// strictness, time.Duration, rules that are undefined or that a missing dive
-// leaves unread.
+// strictness, time.Duration, rules that are undefined, that a missing dive
+// leaves unread or that every request breaks, since its source cannot set the
+// field.
+//
+// To find rules that panic, the validator runs over made-up values, at each start
+// and with it the rules an application registered: register them first, and let
+// none need what is not open yet. One that panics is a mistake in this list.
 func Check[T any](opts ...Options) error {
 	s := builtin.withAll(opts)
 	if s.err != nil {

@@ -186,6 +186,7 @@ func (l *linter) rules() {
 		if t.Kind() != reflect.Struct {
 			continue
 		}
+		l.unreachable(t)
 		for _, target := range samples(t) {
 			if e := l.s.validate(InBody, target, true); e != nil && e.Code == codeInternal {
 				l.add(t, "", fmt.Sprintf("has a rule the validator cannot apply: %v", e.cause))

@@ -15,7 +15,7 @@ const longestType = 1 << 10
 func (s *settings) acceptJSON(h http.Header) *Error {
 	return s.accept(h, func(media string) bool {
 		return media == "application/json" ||
-			strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") ||
+			strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json") && media != "application/+json" ||
 			slices.Contains(s.MediaTypes, media)
 	})
 }

@@ -264,7 +264,7 @@ func (i *Issue) place(path []byte) {
 	if i.In == InBody {
 		i.Pointer = cut(path)
 	} else {
-		i.Name = strings.TrimPrefix(string(path), "/")
+		i.Name = unescape.Replace(strings.TrimPrefix(string(path), "/")) // no pointer
 	}
 }
 

@@ -17,8 +17,13 @@ import (
 )
 
 // Strict returns a binding for gin's ShouldBindWith and ShouldBindBodyWith that
-// reads JSON by the rules of package binding. Options set with binding.Defaults
-// apply where opts leave a gap.
+// reads JSON by the rules of package binding. With ShouldBindWith, options set with
+// binding.Defaults apply where opts leave a gap.
+//
+// ShouldBindBodyWith hands over bytes without the request they came in, so there
+// binding.Defaults do not apply, and neither Content-Type nor Content-Encoding is
+// judged: text/plain, which another site may send without a preflight, is read as
+// JSON. Judge the headers before, or use ShouldBindWith.
 //
 //	err := c.ShouldBindWith(&in, compat.Strict(binding.Options{}))
 func Strict(opts binding.Options) gb.BindingBody { return newStrict(opts) }
@@ -37,5 +42,6 @@ func (strict) Name() string { return "json" }
 func (s strict) Bind(r *http.Request, out any) error { return s.opts.DecodeRequest(r, out) }
 
 // BindBody reads a body that gin has cached, which it did whole, however large: set
-// http.MaxBytesHandler in front. Its headers were not seen.
+// http.MaxBytesHandler in front. What the request says otherwise, its headers and
+// binding.Defaults, does not get here.
 func (s strict) BindBody(body []byte, out any) error { return s.opts.Decode(body, out) }

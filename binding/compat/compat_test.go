@@ -209,3 +209,31 @@ func TestStrictJudgesAPointerInAnInterface(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What the documentation says does not reach a cached body.
+func TestACachedBodyHasNoRequest(t *testing.T) {
+	t.Parallel()
+	defaults := binding.Defaults(binding.Options{MaxBytes: 5})
+	for media, want := range map[string]string{"application/json": "ok", "text/plain": "ok"} {
+		r := request(media, `{"name":"ann"}`)
+		r.Header.Set("Content-Encoding", "gzip")
+		got := do(r, func(c *gin.Context) error {
+			return c.ShouldBindBodyWith(new(input), compat.Strict(binding.Options{}))
+		}, defaults)
+		if got != want {
+			t.Errorf("%s: %s", media, got)
+		}
+	}
+	got := do(request("text/plain", `{"name":"ann","name":"ann"}`), func(c *gin.Context) error {
+		return c.ShouldBindBodyWith(new(input), compat.Strict(binding.Options{MaxBytes: 50}))
+	}, defaults)
+	if got != "duplicate_field" {
+		t.Error(got)
+	}
+	got = do(request("text/plain", `{"name":"ann"}`), func(c *gin.Context) error {
+		return c.ShouldBindBodyWith(new(input), compat.Strict(binding.Options{MaxBytes: 5}))
+	})
+	if got != "body_too_large" {
+		t.Error(got)
+	}
+}

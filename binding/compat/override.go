@@ -16,7 +16,8 @@ import (
 // strict, in all engines. Under it bodies in XML, YAML, TOML, MessagePack,
 // Protocol Buffers, BSON and plain text are refused with 415, and so is a body of
 // an unknown type, which gin would have read as a form. Forms, queries, headers
-// and paths keep gin's rules.
+// and paths keep gin's rules. ShouldBindBodyWithJSON is strict about the document
+// only: see [Strict].
 //
 // It writes gin's package variables: call it once, before any server starts, and
 // call restore (in tests) only when none runs. A gin built with the tag nomsgpack

@@ -1,0 +1,100 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/ginsec/ginsec/binding/internal/plan"
+)
+
+// origins are the sources by their tags, in words.
+var origins = []struct {
+	in   Source
+	text string
+}{{InBody, "JSON document"}, {InForm, "query or form"}, {InPath, "path"}, {InHeader, "header"}}
+
+// unreachable complains of rules that refuse what a source leaves a field at because
+// it cannot set it: no request is ever accepted then. Each binder begins with a zero
+// target, and the rules are about the whole of it.
+func (l *linter) unreachable(t reflect.Type) {
+	e := l.s.validate(InBody, reflect.New(t), false)
+	var failed validator.ValidationErrors
+	if e == nil || !errors.As(e, &failed) {
+		return
+	}
+	for _, f := range failed {
+		if !local(f.Tag()) {
+			continue // what it asks for may depend on other fields
+		}
+		names := strings.Split(strings.TrimPrefix(f.StructNamespace(), t.Name()+"."), ".")
+		for _, o := range origins {
+			if gives(t, o.in, 0) && !reaches(t, names, o.in) {
+				l.add(t, strings.Join(names, "."), fmt.Sprintf("can be set from no %s, and its rule %s refuses every one: use one type for each source", o.text, ruleName(f.Tag())))
+				break
+			}
+		}
+	}
+}
+
+// settable reports whether a source sets a field by its tag.
+func settable(sf reflect.StructField, in Source) bool {
+	tag, ok := sf.Tag.Lookup(tagOf(in))
+	if !ok || tag == "-" || !sf.IsExported() {
+		return false
+	}
+	if in == InBody {
+		words := strings.Split(sf.Tag.Get("strict"), ",")
+		return !slices.ContainsFunc(words, func(word string) bool { return strings.TrimSpace(word) == "readonly" })
+	}
+	name, _, _ := strings.Cut(tag, ",")
+	return name != "" && name != "-"
+}
+
+// embeds reports whether the fields of a struct count as those of the struct around
+// it.
+func embeds(sf reflect.StructField, in Source) bool {
+	_, own := memberName(sf, in)
+	return !own && plan.Indirect(sf.Type).Kind() == reflect.Struct && sf.Tag.Get(tagOf(in)) != "-"
+}
+
+// gives reports whether a source sets anything in t.
+func gives(t reflect.Type, in Source, depth int) bool {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if embeds(sf, in) && depth < 8 && gives(plan.Indirect(sf.Type), in, depth+1) || settable(sf, in) {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches reports whether a source sets the field of t at the end of names.
+func reaches(t reflect.Type, names []string, in Source) bool {
+	for i, name := range names {
+		t = base(t)
+		if t.Kind() != reflect.Struct {
+			return true // within a list, whose elements have a turn of their own
+		}
+		sf, ok := t.FieldByName(name)
+		if !ok {
+			return true
+		}
+		last := i == len(names)-1
+		if embeds(sf, in) {
+			if last {
+				return true
+			}
+		} else if !settable(sf, in) {
+			return false
+		} else if !last && in != InBody {
+			return false // only documents have structs in structs
+		}
+		t = sf.Type
+	}
+	return true
+}
