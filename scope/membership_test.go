@@ -141,30 +141,42 @@ type rinks struct {
 
 func newRinks(t *testing.T, kind string, of roster) *rinks {
 	t.Helper()
-	r := &rinks{roster: of, root: open(t, kind, silent())}
+	r := fillRinks(t, open(t, kind, silent()), of)
 	var err error
 	if r.db, err = gorm.Open(r.root.Dialector, silent()); err != nil {
 		t.Fatal(err)
 	}
 	r.db.ConnPool, r.db.Statement.ConnPool = r.root.ConnPool, r.root.ConnPool
+	r.guard(t)
+	return r
+}
+
+func (r *rinks) guard(t *testing.T) {
+	t.Helper()
 	protect := []any{
-		policy.Policy{Model: &Rink{}, MembersWrite: true, Members: &policy.Members{Model: of.model(), Row: "RinkID", Subject: "UserID"}},
-		&Person{}, of.model(),
+		policy.Policy{Model: &Rink{}, MembersWrite: true, Members: &policy.Members{Model: r.model(), Row: "RinkID", Subject: "UserID"}},
+		&Person{}, r.model(),
 	}
-	if of.table != "ushers" {
+	if r.table != "ushers" {
 		protect = append(protect, &Usher{})
 	}
 	if err := r.db.Use(scope.Guard(scope.GuardConfig{Protect: protect, MySQLUpsert: true})); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.root.AutoMigrate(&Person{}, &Rink{}, &Usher{}, of.model()); err != nil {
+}
+
+func fillRinks(t *testing.T, root *gorm.DB, of roster) *rinks {
+	t.Helper()
+	r := &rinks{roster: of, root: root}
+	if err := root.AutoMigrate(&Person{}, &Rink{}, &Usher{}, of.model()); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []any{
 		&Person{ID: "alice", TenantID: "acme", OwnerID: "alice"}, &Person{ID: "bob", TenantID: "acme", OwnerID: "bob"},
+		&Person{ID: "carol", TenantID: "acme", OwnerID: "carol"},
 		&Rink{ID: "bobs", TenantID: "acme", OwnerID: "bob", Name: "bobs"}, &Rink{ID: "mine", TenantID: "acme", OwnerID: "alice", Name: "mine"},
 	} {
-		if err := r.root.Create(row).Error; err != nil {
+		if err := root.Create(row).Error; err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,20 +28,31 @@ func RLS(db *gorm.DB, models ...any) ([]string, error) {
 	}
 	var out []string
 	for _, p := range pols {
-		see, err := rlsRule(db, p, false)
+		rules, err := rlsRules(db, p)
 		if err != nil {
 			return nil, err
 		}
-		change, err := rlsRule(db, p, true)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, rlsStatements(quote(db, p.schema.Table), see, change, rlsNew(db, p, change))...)
+		out = append(out, rlsStatements(quote(db, p.schema.Table), rules)...)
 	}
 	return out, nil
 }
 
-func rlsStatements(table, see, change, add string) []string {
+// rowRules are the conditions of one table: on what is seen, on what is changed, on what
+// an update leaves behind, and on new rows.
+type rowRules struct{ see, change, left, add string }
+
+func rlsRules(db *gorm.DB, p *policy) (r rowRules, err error) {
+	if r.see, err = rlsRule(db, p, false); err != nil {
+		return r, err
+	}
+	if r.change, err = rlsRule(db, p, true); err != nil {
+		return r, err
+	}
+	r.left, r.add = r.change, rlsNew(db, p, r.change)
+	return r, rlsMembers(db, p, &r)
+}
+
+func rlsStatements(table string, r rowRules) []string {
 	create := func(name, command, rule string) []string {
 		return []string{
 			"DROP POLICY IF EXISTS " + policyName + name + " ON " + table,
@@ -50,10 +61,10 @@ func rlsStatements(table, see, change, add string) []string {
 	}
 	return slices.Concat(
 		[]string{"ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY", "ALTER TABLE " + table + " FORCE ROW LEVEL SECURITY"},
-		create("_select", "SELECT", " USING ("+see+")"),
-		create("_insert", "INSERT", " WITH CHECK ("+add+")"),
-		create("_update", "UPDATE", " USING ("+change+") WITH CHECK ("+change+")"),
-		create("_delete", "DELETE", " USING ("+change+")"),
+		create("_select", "SELECT", " USING ("+r.see+")"),
+		create("_insert", "INSERT", " WITH CHECK ("+r.add+")"),
+		create("_update", "UPDATE", " USING ("+r.change+") WITH CHECK ("+r.left+")"),
+		create("_delete", "DELETE", " USING ("+r.change+")"),
 	)
 }
 
@@ -62,24 +73,30 @@ func rlsStatements(table, see, change, add string) []string {
 // is evaluated once a statement.
 func (w *writer) setting(c *column, table, name string) {
 	w.column(table, c.name)
-	w.text(" = (SELECT NULLIF(current_setting('" + name + "', true), '')")
+	w.text(" = (SELECT " + current(name) + ")")
 	if !c.text {
 		w.text("::" + strings.Fields(w.stmt.DataTypeOf(c.field))[0])
 	}
-	w.text(")")
 }
+
+func current(name string) string { return "NULLIF(current_setting('" + name + "', true), '')" }
 
 // rlsRule is the predicate with settings in place of bind variables.
 func rlsRule(db *gorm.DB, p *policy, write bool) (string, error) {
 	if e := p.extra; e != nil && (e.Tenants != nil || e.Read != nil || e.Write != nil) {
 		return "", refuse(ErrUnsupported, "a policy with functions cannot be a database's rule: "+p.table)
 	}
-	stmt := &gorm.Statement{DB: db.Session(&gorm.Session{NewDB: true}), Context: context.Background()}
-	w := &writer{stmt: stmt, who: &caller{tenant: settingTenant, owner: settingOwner}, write: write, rls: true}
+	w := rlsWriter(db)
+	w.write = write
 	if err := w.predicate(p, p.schema.Table); err != nil {
 		return "", err
 	}
-	return stmt.SQL.String(), nil
+	return w.stmt.SQL.String(), nil
+}
+
+func rlsWriter(db *gorm.DB) *writer {
+	stmt := &gorm.Statement{DB: db.Session(&gorm.Session{NewDB: true}), Context: context.Background()}
+	return &writer{stmt: stmt, who: &caller{tenant: settingTenant, owner: settingOwner}, rls: true}
 }
 
 // rlsNew is the rule for new rows: they are the caller's own, even where others'

@@ -168,7 +168,7 @@ func (w *writer) ownersOnly(p *policy, table string) error {
 		}
 		return w.equal(p.owner, table, w.who.owner)
 	}
-	if w.write {
+	if w.write || w.rls { // a rule of the database may not select from its own table
 		return w.memberWrites(p, m, table)
 	}
 	w.depth++
