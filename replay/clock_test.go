@@ -61,6 +61,27 @@ func TestAJumpAndBackRefusesNoFirstUse(t *testing.T) {
 	}
 }
 
+// A clock that is set right by less than a minute takes no window away that is needed.
+func TestASmallCorrectionOfTheClockRefusesNoFirstUse(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	m := &machine{time: noon}
+	store := must(t)(replay.LocalWithClock(replay.LocalConfig{}, m.wall, m.mono))
+	until := noon.Add(time.Hour - 1)
+	accepts(t, store, storetest.ID(), until)
+	m.run(time.Hour + 50*time.Second)
+	replay.Sweep(store)
+	m.set(-55 * time.Second)
+	if !accepts(t, store, storetest.ID(), until) {
+		t.Error("a first use was refused")
+	}
+	m.run(time.Minute)
+	replay.Sweep(store)
+	if n := replay.Bytes(store); n != 0 {
+		t.Errorf("%d bytes are left", n)
+	}
+}
+
 func TestJumpsOfTheClockMakeNothingUsableAgain(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

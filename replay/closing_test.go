@@ -197,6 +197,11 @@ func TestCallsNobodyWaitsForAnyMoreAreBounded(t *testing.T) {
 		if taken > replay.MaxBusy || taken < replay.MaxBusy*9/10 { // a worker may be about to wait
 			t.Errorf("round %d: %d calls were taken, and %d is the limit", round, taken, replay.MaxBusy)
 		}
+		for range 10 { // that there is no room here says nothing about the server
+			if _, err := store.Use(t.Context(), storetest.ID(), until); !errors.Is(err, replay.ErrBusy) {
+				t.Errorf("round %d, with a context that goes on: %v", round, err)
+			}
+		}
 		close(back)
 		eventually(t, "all calls have ended", func() error {
 			if n, idle := replay.Workers(store), replay.Idle(store); n != idle {

@@ -105,5 +105,11 @@ func TestAnOpenBreakerLetsOneUseThroughAtATime(t *testing.T) {
 		if b.Failed(false); b.Open() || !b.Allow() || !b.Allow() {
 			t.Error("held back after a success")
 		}
+		for range 4 { // failures before it do not count
+			b.Failed(true)
+		}
+		if b.Open() {
+			t.Error("held back after 4 failures that follow a success")
+		}
 	})
 }

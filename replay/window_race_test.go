@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ginsec/ginsec/internal/storetest"
 	"github.com/ginsec/ginsec/replay"
 )
 
@@ -55,5 +56,48 @@ func TestWindowsMadeAtOnceAreNotTakenForEachOther(t *testing.T) {
 			}
 			_ = store.Close()
 		}
+	}
+}
+
+// A window that is made while the list of them is replaced by a larger one is in the
+// larger one, too.
+func TestWindowsMadeWhileTheListGrowsAreAllThere(t *testing.T) {
+	t.Parallel()
+	const stores, before = 10_000, 4 // one more makes it grow
+	first := time.Now().Truncate(time.Hour).Add(2*time.Hour + time.Second)
+	var list [stores]replay.Store
+	for i := range list {
+		list[i] = replay.Exact(time.Hour, 1<<30)
+		for n := range before {
+			accepts(t, list[i], storetest.ID(), first.Add(time.Duration(n)*time.Hour))
+		}
+	}
+	id, until := [2][16]byte{storetest.ID(), storetest.ID()}, [2]time.Time{}
+	for who := range until {
+		until[who] = first.Add(time.Duration(before+who) * time.Hour)
+	}
+	var at [2]atomic.Int64
+	var wg sync.WaitGroup
+	for who := range 2 {
+		wg.Go(func() {
+			for i, store := range list {
+				at[who].Store(int64(i + 1))
+				for at[1-who].Load() <= int64(i) { // both must arrive together
+					runtime.Gosched()
+				}
+				if fresh, err := store.Use(t.Context(), id[who], until[who]); !fresh || err != nil {
+					t.Errorf("the first use: %v, %v", fresh, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i, store := range list {
+		for who := range 2 {
+			if fresh, _ := store.Use(t.Context(), id[who], until[who]); fresh {
+				t.Fatalf("store %d, window %d: accepted twice", i, who)
+			}
+		}
+		_ = store.Close()
 	}
 }
