@@ -89,3 +89,34 @@ func TestAMultipartBodyEndsAtItsClosingDelimiter(t *testing.T) {
 		}
 	}
 }
+
+// Wherever a body breaks off before its closing delimiter, no part of it counts.
+func TestNoBeginningOfAMultipartBodyIsAWhole(t *testing.T) {
+	t.Parallel()
+	part := func(text string) string {
+		return "--x\r\nContent-Disposition: form-data; name=\"t\"\r\nX-Other: --x--\r\n\r\n" + text + "\r\n"
+	}
+	body := "no -- delimiter\r\n" + part("v--x--\n--x--\r\n --x--") + "--x--"
+	for end := range len(body) {
+		for _, beginning := range []string{body[:end], body[:end] + "\n", body[:end] + "\r\n"} {
+			w := send(func(c *gin.Context) {
+				_, err := binding.Multipart[oneText](c)
+				answer(c, err)
+			}, func() *http.Request {
+				r := post(beginning)
+				r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+				return r
+			}())
+			if w.Code == http.StatusOK {
+				t.Errorf("accepted %q", beginning)
+			}
+		}
+	}
+	r := post(body)
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	send(func(c *gin.Context) {
+		if in, err := binding.Multipart[oneText](c); err != nil || in.Text != "v--x--\n--x--\r\n --x--" {
+			t.Errorf("%+v %v", in, err)
+		}
+	}, r)
+}

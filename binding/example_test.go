@@ -231,6 +231,38 @@ func ExamplePatch() {
 	// 200 [Bio]; name sent: false; bio removed: true; true
 }
 
+// To write a whole column of which the patch has a part would blank the rest of it.
+func ExampleFields_Parts() {
+	type userPatch struct {
+		Name    string `json:"name"`
+		Address struct {
+			City string `json:"city"`
+			Zip  string `json:"zip"`
+		} `json:"address"`
+	}
+	try(func(c *gin.Context) {
+		in, fields, err := binding.Patch[userPatch](c)
+		if err != nil {
+			binding.Abort(c, err)
+			return
+		}
+		stored := userPatch{Name: "Ann"}
+		stored.Address.City, stored.Address.Zip = "Bonn", "53111"
+		if fields.Has("/name") {
+			stored.Name = in.Name
+		}
+		if fields.Has("/address/city") {
+			stored.Address.City = in.Address.City
+		}
+		if fields.Has("/address/zip") {
+			stored.Address.Zip = in.Address.Zip
+		}
+		c.String(http.StatusOK, "%v %v %v", fields.Names(), fields.Parts(), stored)
+	}, http.MethodPatch, "/", `{"name":"Eve","address":{"city":"Rome"}}`)
+	// Output:
+	// 200 [Name] [Address] {Eve {Rome 53111}}
+}
+
 // A pointer alone cannot tell "remove my bio" from "leave it".
 func ExamplePatch_incorrect() {
 	type userPatch struct {

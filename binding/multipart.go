@@ -20,7 +20,8 @@ import (
 // Multipart returns a body of type multipart/form-data as a T, a struct with form
 // tags. Unknown fields and files are refused, as are two for one, too many parts,
 // and files over their size or of a wrong type. The body is read as a stream and
-// refused at the first byte over a limit; nothing is ever written to disk.
+// refused at the first byte over a limit; nothing is ever written to disk. It must be
+// there up to its closing delimiter, and unread as for [Form].
 func Multipart[T any](c *gin.Context, opts ...Options) (T, error) {
 	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InForm, out, true)

@@ -247,14 +247,8 @@ func setForeign(v reflect.Value, p *param, text string) string {
 // headers fills f from header fields. Others than the declared are not judged.
 func (f *filler) headers(h http.Header) *Error {
 	for i := range f.plan.list {
-		p := &f.plan.list[i]
-		if texts := h[p.name]; p.list && len(texts) > f.s.MaxValues {
-			f.seen.Add(i)
-			f.full(i)
-		} else {
-			for _, text := range texts {
-				f.set(i, text)
-			}
+		for _, text := range h[f.plan.list[i].name] {
+			f.set(i, text)
 		}
 	}
 	return f.done()

@@ -93,6 +93,15 @@ func TestCheckFindsTagsThatParametersDoNotObey(t *testing.T) {
 			A time.Time `form:"a,default=2026-1-2" time_format:"2006-01-02"`
 		}](), "no value of its type"},
 
+		"a field that the server takes": {binding.Check[struct {
+			A string `header:"host" strict:"required"`
+		}](), "is the header field Host"},
+		"fields that it leaves": {binding.Check[struct {
+			A string `header:"X-Forwarded-Host"`
+			B int    `header:"Content-Length"`
+			C string `form:"Host"`
+		}](), ""},
+
 		"a misspelled default": {binding.Check[struct {
 			A int `form:"a,defautl=5"`
 		}](), `unknown word in its form tag: "defautl=5"`},

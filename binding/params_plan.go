@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"fmt"
 	"net/textproto"
 	"reflect"
 	"slices"
@@ -117,6 +118,9 @@ func (b *paramBuilder) param(sf reflect.StructField, tag string, at []int, names
 	p := param{name: name, goName: field, index: at, elem: plan.Indirect(sf.Type)}
 	if b.key.in == InHeader {
 		p.name = textproto.CanonicalMIMEHeaderKey(name)
+		if slices.Contains(takenHeaders, p.name) {
+			b.fault(field, fmt.Sprintf("is the header field %s, which the server takes out: read it from the request", p.name))
+		}
 	}
 	if b.plan.find(p.name) >= 0 {
 		b.fault(field, "has a name that another field has")
@@ -144,6 +148,9 @@ func (b *paramBuilder) param(sf reflect.StructField, tag string, at []int, names
 	b.options(&p, options, field)
 	b.plan.list = append(b.plan.list, p)
 }
+
+// takenHeaders are not in http.Request.Header.
+var takenHeaders = []string{"Host", "Transfer-Encoding", "Trailer"}
 
 const notText = `is not text, so strict:"trim", "nfc" and "lower" do not apply`
 

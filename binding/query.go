@@ -65,7 +65,9 @@ func Header[T any](c *gin.Context, opts ...Options) (T, error) {
 }
 
 // Form returns a body of type application/x-www-form-urlencoded as a T, a struct
-// with form tags, by the rules of [Query]. The URL's query is never mixed in.
+// with form tags, by the rules of [Query]. The URL's query is never mixed in. A body
+// that something read before, such as gin's PostForm or another binder, is a mistake
+// of the program, and a 500: it is no empty form.
 func Form[T any](c *gin.Context, opts ...Options) (T, error) {
 	return bind[T](c, settle(c, opts), func(s *settings, out any) *Error {
 		f, e := s.filler(InForm, out, false)
