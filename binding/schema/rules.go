@@ -14,6 +14,9 @@ type rules struct {
 	list []rule
 	rest string
 	omit bool // zero values are not judged
+	none bool // nothing is judged, neither here nor below
+	// empty says that an empty list counts as a zero value.
+	empty bool
 }
 
 type rule struct{ name, param string }
@@ -23,6 +26,7 @@ var escapes = strings.NewReplacer("0x2C", ",", "0x7C", "|")
 
 func rulesOf(tag string) (r rules) {
 	if tag == "-" {
+		r.none = true
 		return r
 	}
 	for tag != "" {
@@ -41,8 +45,11 @@ func rulesOf(tag string) (r rules) {
 				r.rest = strings.TrimPrefix(after, ",")
 			}
 			return r
+		case "structonly", "nostructlevel":
+			r.none = true
+			r.list = append(r.list, rule{name, ""})
 		case "omitempty", "omitzero":
-			r.omit = true
+			r.omit, r.empty = true, r.empty || name == "omitzero"
 		default:
 			r.list = append(r.list, rule{name, param})
 		}
@@ -50,7 +57,15 @@ func rulesOf(tag string) (r rules) {
 	return r
 }
 
-func (r rules) inner() rules { return rulesOf(r.rest) }
+func (r rules) inner() rules {
+	if r.none {
+		return rules{none: true}
+	}
+	return rulesOf(r.rest)
+}
+
+// bare reports whether a struct may break the rules in it.
+func (r rules) bare(pointer bool) bool { return r.none || r.omit && !pointer }
 
 // rewritten leaves out what cannot be said about a text, or the texts of a list,
 // before the binder has changed it.
@@ -62,9 +77,14 @@ func (r rules) rewritten(k plan.Kind) rules {
 	return r
 }
 
-// refusesNil reports whether a nil pointer fails.
+// refusesNil reports whether a nil pointer fails: the validator runs most of its own
+// rules at none. Of others, and of those that look at other fields, it may run some.
 func (r rules) refusesNil() bool {
-	return !r.omit && len(r.list) > 0 && r.list[0].name != "omitnil" && r.list[0].name != "isdefault"
+	if r.omit || len(r.list) == 0 {
+		return false
+	}
+	first := r.list[0].name
+	return first == "required" || first == "oneof" || first == "structonly" || bound[first] != nil || formats[first] != ""
 }
 
 // needed reports whether absence fails: the rules refuse the zero value.
@@ -87,14 +107,14 @@ func (r rules) needed(k plan.Kind, pointer bool) bool {
 
 func refusesZero(s object, k plan.Kind) bool {
 	number := func(key string, otherwise float64) float64 {
-		if f, ok := s[key].(float64); ok {
+		if f := toFloat(s[key]); !math.IsNaN(f) {
 			return f
 		}
 		return otherwise
 	}
 	if choices, ok := s["enum"].([]any); ok {
 		for _, c := range choices {
-			if c == "" || c == float64(0) {
+			if c == "" || toFloat(c) == 0 {
 				return false
 			}
 		}
@@ -102,7 +122,11 @@ func refusesZero(s object, k plan.Kind) bool {
 	}
 	switch k {
 	case plan.Int, plan.Uint, plan.Float:
-		return number("minimum", 0) > 0 || number("maximum", 0) < 0 || number("exclusiveMinimum", -1) >= 0 || number("exclusiveMaximum", 1) <= 0
+		return s["not"] != nil || number("minimum", 0) > 0 || number("maximum", 0) < 0 || number("exclusiveMinimum", -1) >= 0 || number("exclusiveMaximum", 1) <= 0
+	case plan.Bool:
+		return s["const"] == true
+	case plan.Array:
+		return false // the zero value has all elements
 	default:
 		return number("minLength", 0) > 0 || number("minItems", 0) > 0 || number("minProperties", 0) > 0
 	}
@@ -117,20 +141,27 @@ func (r rules) apply(s object, k plan.Kind, pointer bool) object {
 	if len(limits) == 0 {
 		return s
 	}
-	if zero := zeroOf(k); r.omit && !pointer && zero != nil && (refusesZero(limits, k) || limits["format"] != nil) {
+	if zero := zeroOf(k, r.empty); r.omit && !pointer && zero != nil && (refusesZero(limits, k) || limits["format"] != nil) {
 		// An empty value is not judged at all.
 		return object{"anyOf": []any{merge(s, limits), zero}}
 	}
 	return merge(s, limits)
 }
 
-func zeroOf(k plan.Kind) object {
-	switch k {
-	case plan.String:
+// zeroOf is the schema of what omitempty, or omitzero, passes over.
+func zeroOf(k plan.Kind, empty bool) object {
+	switch {
+	case k == plan.String:
 		return object{"const": ""}
-	case plan.Int, plan.Uint, plan.Float:
+	case k == plan.Bool:
+		return object{"const": false}
+	case k == plan.Int, k == plan.Uint, k == plan.Float:
 		return object{"const": 0}
-	default: // an empty list is a value to the validator
+	case k == plan.Slice && empty:
+		return object{"type": "array", "maxItems": 0}
+	case k == plan.Map && empty:
+		return object{"type": "object", "maxProperties": 0}
+	default: // an empty list is a value to omitempty
 		return nil
 	}
 }
@@ -142,18 +173,16 @@ func merge(a, b object) object {
 		out[k] = v
 	}
 	for k, v := range b {
-		limit, ok := v.(float64)
-		if old, exists := out[k]; exists && ok {
-			before := toFloat(old)
-			if strings.HasPrefix(k, "min") && before > limit || strings.HasPrefix(k, "max") && before < limit {
-				continue
-			}
+		limit, before := toFloat(v), toFloat(out[k])
+		if strings.HasPrefix(k, "min") && before > limit || strings.HasPrefix(k, "max") && before < limit {
+			continue
 		}
 		out[k] = v
 	}
 	return out
 }
 
+// toFloat is the size of a number, or NaN.
 func toFloat(v any) float64 {
 	switch n := v.(type) {
 	case int:
@@ -162,6 +191,8 @@ func toFloat(v any) float64 {
 		return float64(n)
 	case uint64:
 		return float64(n)
+	case float64:
+		return n
 	default:
 		return math.NaN()
 	}
@@ -183,14 +214,31 @@ func (r rule) write(s object, k plan.Kind, pointer bool) {
 	case formats[r.name] != "" && k == plan.String:
 		s["format"] = formats[r.name]
 	default:
-		n, err := strconv.ParseFloat(r.param, 64)
-		if err != nil {
-			return
-		}
 		for _, side := range bound[r.name] {
-			limit(s, k, side, n)
+			if n := parameter(r.param, k); n != nil {
+				limit(s, k, side, n)
+			}
 		}
 	}
+}
+
+// parameter reads a limit as the validator does, which for integers and lengths takes
+// 010 for 8, and keeps every digit.
+func parameter(text string, k plan.Kind) any {
+	var n any
+	var err error
+	switch k {
+	case plan.Float:
+		n, err = strconv.ParseFloat(text, 64)
+	case plan.Uint:
+		n, err = strconv.ParseUint(text, 0, 64)
+	default:
+		n, err = strconv.ParseInt(text, 0, 64)
+	}
+	if err != nil {
+		return nil
+	}
+	return n
 }
 
 // required is validator's: not the zero value.
@@ -200,7 +248,7 @@ func required(s object, k plan.Kind, pointer bool) {
 	}
 	switch k {
 	case plan.String:
-		s["minLength"] = 1.0
+		s["minLength"] = 1
 	case plan.Bool:
 		s["const"] = true
 	case plan.Int, plan.Uint, plan.Float:
@@ -208,20 +256,11 @@ func required(s object, k plan.Kind, pointer bool) {
 	}
 }
 
-func limit(s object, k plan.Kind, side string, n float64) {
+func limit(s object, k plan.Kind, side string, n any) {
 	var unit string
 	switch k {
 	case plan.Int, plan.Uint, plan.Float:
-		switch side {
-		case "min":
-			s["minimum"] = n
-		case "max":
-			s["maximum"] = n
-		case "above":
-			s["exclusiveMinimum"] = n
-		case "below":
-			s["exclusiveMaximum"] = n
-		}
+		s[map[string]string{"min": "minimum", "max": "maximum", "above": "exclusiveMinimum", "below": "exclusiveMaximum"}[side]] = n
 		return
 	case plan.String:
 		unit = "Length"
@@ -232,16 +271,19 @@ func limit(s object, k plan.Kind, side string, n float64) {
 	default:
 		return
 	}
-	switch side {
-	case "above":
-		side, n = "min", n+1
-	case "below":
-		side, n = "max", n-1
+	length, _ := n.(int64)
+	switch {
+	case length < 0, length == 0 && side == "below", length == math.MaxInt64:
+		return // no length is there, or every one
+	case side == "above":
+		side, length = "min", length+1
+	case side == "below":
+		side, length = "max", length-1
 	}
-	if old, ok := s[side+unit].(float64); ok && (side == "min" && old > n || side == "max" && old < n) {
+	if old := toFloat(s[side+unit]); side == "min" && old > float64(length) || side == "max" && old < float64(length) {
 		return
 	}
-	s[side+unit] = n
+	s[side+unit] = length
 }
 
 var word = regexp.MustCompile(`'[^']*'|\S+`)
@@ -251,10 +293,18 @@ func choices(param string, k plan.Kind) []any {
 	var out []any
 	for _, w := range word.FindAllString(param, -1) {
 		w = strings.ReplaceAll(w, "'", "")
+		switch n := parameter(w, k).(type) {
+		case int64:
+			if k == plan.Int && strconv.FormatInt(n, 10) == w { // it compares texts
+				out = append(out, n)
+			}
+		case uint64:
+			if strconv.FormatUint(n, 10) == w {
+				out = append(out, n)
+			}
+		}
 		if k == plan.String {
 			out = append(out, w)
-		} else if n, err := strconv.ParseFloat(w, 64); err == nil {
-			out = append(out, n)
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"time"
 
 	"github.com/ginsec/ginsec/binding"
 	"github.com/ginsec/ginsec/binding/internal/plan"
@@ -29,7 +30,7 @@ func Of[T any](opts ...binding.Options) (json.RawMessage, error) {
 	if err := binding.Check[T](opts...); err != nil {
 		return nil, err
 	}
-	g := &generator{defs: map[string]any{}, names: map[reflect.Type]string{}}
+	g := &generator{defs: map[string]any{}, names: map[structKey]string{}}
 	for _, o := range opts {
 		g.unknown = g.unknown || o.AllowUnknown
 		g.null = g.null || o.AllowNull
@@ -37,7 +38,7 @@ func Of[T any](opts ...binding.Options) (json.RawMessage, error) {
 	}
 	var cache plan.Cache
 	p := cache.Of(reflect.TypeFor[T]())
-	root := g.node(p.Root, rules{}, false)
+	root := g.nullable(g.node(p.Root, rules{}, false), false)
 	if g.depth > deepest {
 		return nil, errors.New("schema: a list or map of itself has no schema without a struct in between")
 	}
@@ -52,9 +53,15 @@ type object = map[string]any
 
 type generator struct {
 	defs               map[string]any
-	names              map[reflect.Type]string
+	names              map[structKey]string
 	unknown, null, all bool
 	depth              int // of lists and maps in each other
+}
+
+// structKey names a struct with or without its rules.
+type structKey struct {
+	typ  reflect.Type
+	bare bool
 }
 
 const deepest = 100
@@ -105,7 +112,7 @@ func (g *generator) node(n *plan.Node, r rules, pointer bool) object {
 			s["additionalProperties"] = values
 		}
 	case plan.Struct:
-		return object{"$ref": "#/$defs/" + g.structure(n)}
+		return object{"$ref": "#/$defs/" + g.structure(n, r.bare(pointer))}
 	default:
 		return s
 	}
@@ -154,15 +161,20 @@ func (g *generator) name(t reflect.Type) string {
 	}
 }
 
-func (g *generator) structure(n *plan.Node) string {
-	if name, ok := g.names[n.Type]; ok {
+func (g *generator) structure(n *plan.Node, bare bool) string {
+	key := structKey{n.Type, bare}
+	if name, ok := g.names[key]; ok {
 		return name
 	}
 	name := g.name(n.Type)
-	g.names[n.Type] = name
+	g.names[key] = name
 	properties, required := object{}, []string{}
 	s := object{"type": "object", "properties": properties}
 	g.defs[name] = s
+	need := n.Required
+	if g.all {
+		need = n.All
+	}
 	for i := range n.List {
 		f := &n.List[i]
 		if f.Hidden || f.ReadOnly {
@@ -171,14 +183,9 @@ func (g *generator) structure(n *plan.Node) string {
 			}
 			continue
 		}
-		r := rulesOf(f.Tag.Get("binding"))
-		pointer := f.Null && !f.Nullable && !f.Node.Kind.Opaque()
-		properties[f.Name] = g.field(f, r, pointer)
-		need := n.Required
-		if g.all {
-			need = n.All
-		}
-		if need.Has(i) || r.needed(f.Node.Kind, pointer) {
+		m := memberOf(n.Type, f, bare)
+		properties[f.Name] = g.field(m)
+		if need.Has(i) || m.needed() {
 			required = append(required, f.Name)
 		}
 	}
@@ -191,20 +198,53 @@ func (g *generator) structure(n *plan.Node) string {
 	return name
 }
 
-func (g *generator) field(f *plan.Field, r rules, pointer bool) object {
-	said := r
-	if f.Trim || f.NFC || f.Lower {
-		said = r.rewritten(f.Node.Kind)
+// member is a field as the validator sees it.
+type member struct {
+	*plan.Field
+	rules
+	typ     reflect.Type
+	pointer bool
+	absent  bool // with all that an embedded pointer holds, its rules too
+}
+
+func memberOf(t reflect.Type, f *plan.Field, bare bool) (m member) {
+	m.Field = f
+	for i, at := range f.Index {
+		sf := plan.Indirect(t).Field(at)
+		if t = sf.Type; i < len(f.Index)-1 {
+			m.absent = m.absent || t.Kind() == reflect.Pointer
+			bare = bare || rulesOf(sf.Tag.Get("binding")).bare(t.Kind() == reflect.Pointer)
+		}
 	}
-	s := g.node(f.Node, said, pointer)
-	if f.Quoted {
+	m.typ, m.rules = t, rules{none: bare}
+	if !bare {
+		m.rules = rulesOf(f.Tag.Get("binding"))
+	}
+	m.pointer = t.Kind() == reflect.Pointer && !f.Node.Kind.Opaque()
+	return m
+}
+
+// needed reports whether rules refuse the absence of m.
+func (m member) needed() bool {
+	k := m.Node.Kind
+	if (k == plan.Text || k == plan.Foreign) && !m.pointer && m.typ.Kind() == reflect.Struct && !m.typ.ConvertibleTo(reflect.TypeFor[time.Time]()) {
+		return false // no struct lacks what required asks for
+	}
+	return !m.absent && m.rules.needed(k, m.pointer)
+}
+
+func (g *generator) field(m member) object {
+	said := m.rules
+	if m.Trim || m.NFC || m.Lower {
+		said = said.rewritten(m.Node.Kind)
+	}
+	s := g.node(m.Node, said, m.pointer)
+	if m.Quoted {
 		s = object{"type": "string", "pattern": `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`}
 	}
-	if pointer && r.refusesNil() {
+	// Null would become a nil or a zero value that the rules refuse.
+	if (m.pointer || m.Nullable) && m.needed() {
 		return s
 	}
-	if f.Nullable && r.needed(f.Node.Kind, false) {
-		return s // null would become a zero value that the rules refuse
-	}
-	return g.nullable(s, f.Null && !f.Node.Kind.Opaque())
+	return g.nullable(s, m.Null && !m.Node.Kind.Opaque())
 }
