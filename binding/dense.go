@@ -16,6 +16,8 @@ const (
 	few = 64
 	// short is how many bytes of a document hold few parts: each takes about three.
 	short = 4 * few
+	// light is how many rules a part may have for them to be few as well.
+	light = 16
 	// stride is how many of the others stand for one that is tried.
 	stride = 16
 	// dense is how many failures among those tried are too many: about as many times
@@ -40,12 +42,12 @@ type census struct {
 // flooded reports whether v, a struct or a pointer to one, broke so many rules
 // that the listed ones are all anyone will know.
 func (r *ruler) flooded(v reflect.Value, path []byte) bool {
-	if r.engine == nil || !r.sample {
+	if r.engine == nil || r.size == 0 {
 		return false
 	}
 	v = reflect.Indirect(v)
 	t := ruledOf(v.Type(), r.in)
-	if len(t.inner) == 0 {
+	if len(t.inner) == 0 || r.size <= short && r.size*t.weight <= short*light {
 		return false
 	}
 	trial, _ := trials.Get().(*ruler) // r itself is on the stack, and stays there

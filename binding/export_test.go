@@ -75,3 +75,12 @@ func MultipartInto(c *gin.Context, out any) error {
 	}
 	return nil
 }
+
+// CausesOf returns how many of the validator's errors are behind e: one for each part
+// where the target was sampled, one for all otherwise.
+func CausesOf(e *Error) int {
+	if joined, ok := e.cause.(interface{ Unwrap() []error }); ok {
+		return len(joined.Unwrap())
+	}
+	return 1
+}

@@ -66,7 +66,7 @@ func (s *settings) decode(data []byte, out any) (e *Error) {
 	if p.Normal {
 		normalize(reflect.ValueOf(out).Elem(), p.Root)
 	}
-	return s.validate(InBody, reflect.ValueOf(out), len(data) > short)
+	return s.judge(InBody, reflect.ValueOf(out), len(data))
 }
 
 var (

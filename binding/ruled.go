@@ -14,6 +14,8 @@ type ruled struct {
 	skip  func(namespace []byte) bool
 	plain bool // there is something to judge
 	inner []ruledField
+	// weight is how many rules the heaviest part has that a few bytes can bring.
+	weight int
 }
 
 // ruledField is a struct or a list below a struct.
@@ -49,8 +51,55 @@ func ruledOf(t reflect.Type, in Source) *ruled {
 		return r.(*ruled)
 	}
 	b := ruledBuilder{in: in, seen: map[reflect.Type]*ruled{}}
-	r, _ := ruledTypes.LoadOrStore(key, b.of(t))
+	fresh := b.of(t)
+	w := weigher{}
+	w.of(t, false)
+	for _, weight := range w {
+		fresh.weight = max(fresh.weight, weight)
+	}
+	r, _ := ruledTypes.LoadOrStore(key, fresh)
 	return r.(*ruled)
+}
+
+// weigher holds how many rules a struct has, with all that comes with an empty one.
+type weigher map[reflect.Type]int
+
+// heaviest keeps sums of weights from wrapping.
+const heaviest = 1 << 20
+
+// of weighs t. Elements of lists and what pointers lead to are parts of their own.
+func (w weigher) of(t reflect.Type, dives bool) int {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if _, ok := w[t]; !ok {
+			w[t] = 0 // a list can be a list of itself
+			w.of(t.Elem(), false)
+		}
+	case reflect.Array:
+		one := w.of(t.Elem(), dives)
+		if dives {
+			one++
+		}
+		return min(one, heaviest) * min(t.Len(), heaviest/max(1, one))
+	case reflect.Struct:
+		if weight, ok := w[t]; ok || isTime(t) {
+			return weight
+		}
+		w[t] = 0
+		weight := 0
+		for i := range t.NumField() {
+			sf := t.Field(i)
+			rules := sf.Tag.Get("binding")
+			if rules != "" {
+				weight++
+			}
+			_, _, dives := cutDive(rules)
+			weight = min(weight+w.of(sf.Type, dives), heaviest)
+		}
+		w[t] = weight
+		return weight
+	}
+	return 0
 }
 
 type ruledBuilder struct {

@@ -3,6 +3,7 @@ package binding
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -15,6 +16,15 @@ import (
 // validate judges the values of out, a pointer, by the rules of the binding tag. A
 // target of which much may be wrong is sampled first: see census.
 func (s *settings) validate(in Source, out reflect.Value, sample bool) *Error {
+	size := 0
+	if sample {
+		size = math.MaxInt
+	}
+	return s.judge(in, out, size)
+}
+
+// judge is validate for what a document of size bytes made.
+func (s *settings) judge(in Source, out reflect.Value, size int) *Error {
 	v := s.Validator
 	if v == nil {
 		v = gb.Validator
@@ -22,7 +32,7 @@ func (s *settings) validate(in Source, out reflect.Value, sample bool) *Error {
 	if v == nil {
 		return nil // gin's documented way to switch validation off
 	}
-	r := ruler{s: s, in: in, by: v, sample: sample}
+	r := ruler{s: s, in: in, by: v, size: size}
 	r.engine = ginEngine(v)
 	return r.run(out)
 }
@@ -37,7 +47,7 @@ func (s *settings) validatePart(out reflect.Value, f Fields) *Error {
 	if v == nil {
 		return nil
 	}
-	r := ruler{s: s, in: InBody, by: v, sample: true}
+	r := ruler{s: s, in: InBody, by: v, size: math.MaxInt}
 	r.engine = ginEngine(v)
 	if engine, ok := v.Engine().(*validator.Validate); ok {
 		name := base(out.Type()).Name() + "."
@@ -136,8 +146,8 @@ type ruler struct {
 	in        Source
 	by        gb.StructValidator
 	engine    *validator.Validate // gin's, for the same rules without its copy of the target
-	sample    bool
-	part      func(any) error // instead, for the part of a target that a patch brought
+	size      int                 // of the document
+	part      func(any) error     // instead, for the part of a target that a patch brought
 	issues    []Issue
 	causes    []error
 	truncated bool
