@@ -98,8 +98,13 @@ func isNothing(v any) bool {
 	if e, ok := v.(clause.Expr); ok {
 		return len(e.Vars) == 0 && (e.SQL == "DEFAULT" || e.SQL == "NULL")
 	}
+	return isNull(v)
+}
+
+// isNull is isNothing without what the database may make of DEFAULT.
+func isNull(v any) bool {
 	rv := reflect.ValueOf(v)
-	return rv.Kind() == reflect.Pointer && rv.IsNil()
+	return v == nil || rv.Kind() == reflect.Pointer && rv.IsNil()
 }
 
 // canonical spells a value as text; ok is false for what cannot be spelled, such

@@ -56,6 +56,8 @@ func TestWhoMayWriteARowKeepsItsMembers(t *testing.T) {
 					{"an upsert of all", func() *gorm.DB {
 						return own(bob).Clauses(clause.OnConflict{UpdateAll: true}).Create(r.make("given", "bobs", "carol", "bob"))
 					}, full, none},
+					{"deleted for good", func() *gorm.DB { return unscoped().Delete(r.model()) }, none, none},
+					{"added again", func() *gorm.DB { return own(bob).Create(r.make("given", "bobs", "carol", "bob")) }, full, none},
 				} {
 					tx := step.tx()
 					if tx.Error != nil || tx.RowsAffected < 1 || tx.RowsAffected > 2 || tx.RowsAffected > 1 && kind != "mariadb" {

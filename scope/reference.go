@@ -48,10 +48,10 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 	var keys [][]any
 	for _, row := range values.Values {
 		key := make([]any, len(at))
-		missing, zero := false, true
+		missing, zero, null := false, true, false
 		for i, j := range at {
 			if j < 0 || j >= len(row) || isNothing(row[j]) {
-				missing = true
+				missing, null = true, j >= 0 && j < len(row) && isNull(row[j])
 				continue
 			}
 			key[i] = row[j]
@@ -60,6 +60,7 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 		}
 		missing = missing || zero && !s.allScoped(e)
 		switch {
+		case missing && null && s.givesNothing(e):
 		case missing && owns:
 			return refuse(ErrMismatch, "a row without the parent that owns it")
 		case !missing:
@@ -78,6 +79,10 @@ func (s *shield) insertEdge(stmt *gorm.Statement, values clause.Values, e *edge,
 	}
 	return s.visible(stmt, e, keys, owns)
 }
+
+// givesNothing reports whether NULL in e makes a membership one of no row, and does not
+// leave a row without the parent that decides about it.
+func (s *shield) givesNothing(e *edge) bool { return slices.Contains(s.pol.gives, e) }
 
 // indexOf finds the column of a field among the inserted ones.
 func indexOf(values clause.Values, f *schema.Field) int {
@@ -122,8 +127,8 @@ func (s *shield) updateEdge(stmt *gorm.Statement, set clause.Set, e *edge, owns 
 		v, assigned := assigned(set, f.DBName)
 		switch {
 		case assigned && isNoKey(f, v) && (isNothing(v) || len(e.child) == 1):
-			if owns && (v != nil || !slices.Contains(s.pol.gives, e)) {
-				return ErrImmutable // the row would belong to nobody; but a member may be one of nothing
+			if nothing := isNull(v) && s.givesNothing(e); owns && !nothing {
+				return ErrImmutable // the row would belong to nobody
 			}
 			return nil
 		case assigned:
