@@ -58,7 +58,7 @@ func TestADecisionAtTheLastMomentCounts(t *testing.T) {
 	client := steady{stubClient(t, newStub(t, func([]string) string { return ":1\r\n" }).addr, false)}
 	over := make(chan struct{})
 	close(over)
-	for i := range 100 { // a choice at random would have to go well each time
+	for i := range 40 { // a choice at random would have to go well each time
 		store := must(t)(replay.Redis(client, replay.RedisConfig{MinReplicas: i % 2}))
 		ctx := &lastMoment{Context: t.Context(), over: over, answered: func() bool { return replay.Idle(store) == 1 }}
 		if fresh, err := replay.Bare(store).Use(ctx, storetest.ID(), time.Now().Add(time.Hour)); !fresh || err != nil {

@@ -2,8 +2,11 @@ package replay_test
 
 import (
 	"context"
+	"net"
 	"sync"
 	"testing"
+
+	"github.com/redis/rueidis"
 
 	"github.com/ginsec/ginsec/replay"
 )
@@ -13,6 +16,19 @@ import (
 func TestABurstIsDecidedByTheStoreAlone(t *testing.T) {
 	t.Parallel()
 	const n = 6 * replay.MaxBusy
+	connect := func(t *testing.T, addr string) rueidis.Client {
+		t.Helper()
+		client, err := rueidis.NewClient(rueidis.ClientOption{
+			InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true,
+			// A busy machine is no outage, and a thousand connections at once take long.
+			Dialer: net.Dialer{Timeout: patient}, ConnWriteTimeout: patient, BlockingPoolSize: 32,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		return client
+	}
 	for name, replicas := range map[string]int{"plain": 0, "with replicas": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +47,7 @@ func TestABurstIsDecidedByTheStoreAlone(t *testing.T) {
 				return ":0\r\n"
 			})
 			open := func() *replay.Guard {
-				store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: replicas, Timeout: patient}))
+				store := must(t)(replay.Redis(connect(t, s.addr), replay.RedisConfig{MinReplicas: replicas, Timeout: patient}))
 				return newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
 			}
 			one, other := open(), open()

@@ -167,7 +167,10 @@ type stuck struct {
 }
 
 func (s stuck) Dedicated(fn func(rueidis.DedicatedClient) error) error {
-	<-s.until.Load().(chan struct{})
+	if until := s.until.Load().(chan struct{}); until != nil {
+		<-until
+		return errors.New("too late")
+	}
 	return s.Client.Dedicated(fn)
 }
 
@@ -202,6 +205,7 @@ func TestCallsNobodyWaitsForAnyMoreAreBounded(t *testing.T) {
 				t.Errorf("round %d, with a context that goes on: %v", round, err)
 			}
 		}
+		client.until.Store((chan struct{})(nil))
 		close(back)
 		eventually(t, "all calls have ended", func() error {
 			if n, idle := replay.Workers(store), replay.Idle(store); n != idle {

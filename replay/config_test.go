@@ -122,6 +122,23 @@ func TestIDsStayWhatTheyAre(t *testing.T) {
 	}
 }
 
+// So are the keys, which Capacity and Window are part of.
+func TestKeysStayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	until := time.Now().Add(time.Hour).Truncate(time.Minute)
+	for begin, cfg := range map[string]replay.RedisConfig{
+		"ginsec:rp:2s0-35s:": {}, "ginsec:rp:1o-1:": {Capacity: 1, Window: time.Minute}, "p:2s0-1:": {Capacity: 256, Prefix: "p:"},
+		"ginsec:rp:2s0-2:": {Capacity: 257}, "ginsec:rp:2s0-2t4x:": {Capacity: 1<<25 + 1},
+	} {
+		s := newStub(t, func([]string) string { return ":1\r\n" })
+		cfg.Timeout = patient
+		accepts(t, must(t)(replay.Redis(stubClient(t, s.addr, false), cfg)), storetest.ID(), until)
+		if key := s.seen()[0][3]; !strings.HasPrefix(key, begin) {
+			t.Errorf("%+v: %s does not begin with %s", cfg, key, begin)
+		}
+	}
+}
+
 // Ids whose marks are those of two others each would be refused, if anybody could tell
 // where these are.
 func TestIDsMadeToMeetDoNot(t *testing.T) {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/bits-and-blooms/bloom/v3"
 	"github.com/redis/rueidis"
@@ -78,6 +80,15 @@ func Ahead(id [16]byte, steps uint64) [16]byte {
 	t := trailOf(&id, 0)
 	binary.LittleEndian.PutUint64(id[:8], t.at+steps*t.step)
 	return id
+}
+
+// Collected reports whether a Local store is garbage and gone.
+func Collected(s Store) func() bool {
+	p := weak.Make(s.(*local))
+	return func() bool {
+		runtime.GC()
+		return p.Value() == nil
+	}
 }
 
 // Dropped returns how many dropped windows a Local store knows by number.

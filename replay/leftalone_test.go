@@ -31,6 +31,21 @@ func TestWithReplicasAServerThatRefusesLeavesNobodyAlone(t *testing.T) {
 	}
 }
 
+// Without replicas to confirm, a server that refuses is an outage like any other.
+func TestWithoutReplicasAServerThatRefusesLeavesTheFallback(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func([]string) string { return "-MISCONF disk\r\n" })
+	store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient}))
+	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+	tok := token()
+	if err := g.Consume(t.Context(), tok); err != nil {
+		t.Error(err)
+	}
+	if err := g.Consume(t.Context(), tok); !errors.Is(err, replay.ErrReplayed) {
+		t.Errorf("again: %v", err)
+	}
+}
+
 // The module is missing with replicas, too.
 func TestWithReplicasAMissingModuleIsStillNamed(t *testing.T) {
 	t.Parallel()
@@ -46,7 +61,8 @@ func TestWithReplicasAMissingModuleIsStillNamed(t *testing.T) {
 func TestWithReplicasAServerThatIsGoneLeavesTheFallback(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t)
-	store := must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{MinReplicas: 1}))
+	// Time enough to write on a busy machine; the confirmation takes most of it.
+	store := must(t)(replay.Redis(redisClient(t, server.Addr), replay.RedisConfig{MinReplicas: 1, Timeout: 3 * time.Second}))
 	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
 	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrUnavailable) {
 		t.Errorf("without a replica: %v", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ func TestAllNodesAreLookedAtUntilOneAnswers(t *testing.T) {
 	bad := newStub(t, yes)
 	bad.info = "-NOPERM no INFO for you\r\n"
 	client, refusing := stubClient(t, good.addr, false), stubClient(t, bad.addr, false)
-	all := map[string]rueidis.Client{"good": client}
+	all := map[string]rueidis.Client{"good": client, "good, too": client}
 	for i := range 20 { // they are asked in any order
 		all[strconv.Itoa(i)] = refusing
 	}
@@ -46,6 +47,22 @@ func TestAllNodesAreLookedAtUntilOneAnswers(t *testing.T) {
 	replay.Looked(store)
 	if n := strings.Count(out.String(), "maxmemory_policy=allkeys-lfu"); n != 1 {
 		t.Errorf("%d warnings: %s", n, &out)
+	}
+}
+
+// A server that does not tell its policy is not warned about, nor one without a limit.
+func TestAServerThatTellsTooLittleIsNotWarnedAbout(t *testing.T) {
+	t.Parallel()
+	for _, info := range []string{"maxmemory:100\r\n", "maxmemory_policy:allkeys-lru\r\n", "maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", "maxmemory:many\r\nmaxmemory_policy:allkeys-lru\r\n"} {
+		s := newStub(t, func([]string) string { return ":1\r\n" })
+		s.info = fmt.Sprintf("$%d\r\n%s\r\n", len(info), info)
+		var out bytes.Buffer
+		store := must(t)(replay.Redis(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient, Logger: slog.New(slog.NewTextHandler(&out, nil))}))
+		accepts(t, store, storetest.ID(), time.Now().Add(time.Hour))
+		replay.Looked(store)
+		if out.Len() > 0 {
+			t.Errorf("%q: %s", info, &out)
+		}
 	}
 }
 

@@ -241,12 +241,15 @@ func TestEveryAnswerButAYesRefuses(t *testing.T) {
 		"-READONLY You can't write against a read only replica.\r\n":                     {false, replay.ErrUnavailable},
 		"-ERR unknown command 'BF.INSERT', with args beginning with: \r\n":               {false, replay.ErrNoBloom},
 		"-ERR Unknown Redis command called from script script: f_1, on @user_script\r\n": {false, replay.ErrNoBloom},
-		"-ERR Error compiling script: Unknown Redis command called from script\r\n":      {false, replay.ErrNoBloom},
+		"-ERR unknown option\r\n":              {false, replay.ErrUnavailable},
+		"-ERR that command is not for you\r\n": {false, replay.ErrUnavailable},
+		"-ERR Error compiling script: Unknown Redis command called from script\r\n": {false, replay.ErrNoBloom},
 	} {
 		s := newStub(t, func([]string) string { return raw })
 		store := must(t)(replay.RedisBloom(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient}))
 		fresh, err := store.Use(t.Context(), storetest.ID(), time.Now().Add(time.Hour))
-		if fresh != tc.fresh || !errors.Is(err, tc.err) || (tc.err != nil && !errors.Is(err, replay.ErrUnavailable)) {
+		if fresh != tc.fresh || !errors.Is(err, tc.err) || (tc.err != nil && !errors.Is(err, replay.ErrUnavailable)) ||
+			errors.Is(err, replay.ErrNoBloom) != (tc.err == replay.ErrNoBloom) { //nolint:errorlint // it is from the table
 			t.Errorf("%q: %v, %v", raw, fresh, err)
 		}
 	}

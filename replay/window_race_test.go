@@ -63,7 +63,7 @@ func TestWindowsMadeAtOnceAreNotTakenForEachOther(t *testing.T) {
 // larger one, too.
 func TestWindowsMadeWhileTheListGrowsAreAllThere(t *testing.T) {
 	t.Parallel()
-	const stores, before = 10_000, 4 // one more makes it grow
+	const stores, before = 5000, 4 // one more makes it grow
 	first := time.Now().Truncate(time.Hour).Add(2*time.Hour + time.Second)
 	var list [stores]replay.Store
 	for i := range list {
