@@ -60,6 +60,7 @@ func TestABodyThatWasReadBeforeIsNoEmptyForm(t *testing.T) {
 		{"a body that was removed", urlencoded, form, false, nilBody, "500, internal_error"},
 		{"a form value of parts", parts, multi, false, postForm, "500, internal_error"},
 		{"a form value of chunked parts", parts, multi, true, postForm, "500, internal_error"},
+		{"a form value beside chunked files", parts, strings.Replace(multi, `"name"`, `"f"; filename="x"`, 1), true, postForm, "500, internal_error"},
 		{"all of the parts", parts, multi, false, readAll, "500, internal_error"},
 		{"all of the chunked parts", parts, multi, true, readAll, "400, malformed_form "},
 		{"parts that were dropped", parts, multi, false, noBody, "500, internal_error"},
@@ -98,20 +99,30 @@ func TestABodyThatWasReadBeforeIsNoEmptyForm(t *testing.T) {
 }
 
 // A body that the connection cut off is the client's fault.
-func TestAFormThatBreaksOffIsUnreadable(t *testing.T) {
+func TestAFormThatBreaksOffIsTheClientsFault(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(iotestErr{}))
-	r.ContentLength = 10
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	w := send(func(c *gin.Context) {
-		_, err := binding.Form[search](c)
-		answer(c, err)
-	}, r)
-	if got := faults(t, w); got != "400, body_unreadable" {
-		t.Error(got)
+	for media, want := range map[string]string{
+		"application/x-www-form-urlencoded": "400, body_unreadable",
+		"multipart/form-data; boundary=x":   "400, malformed_form ",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", brokenOff{})
+		r.ContentLength = 10
+		r.Header.Set("Content-Type", media)
+		w := send(func(c *gin.Context) {
+			var err error
+			if strings.HasPrefix(media, "multipart") {
+				_, err = binding.Multipart[oneText](c)
+			} else {
+				_, err = binding.Form[oneText](c)
+			}
+			answer(c, err)
+		}, r)
+		if got := faults(t, w); got != want {
+			t.Errorf("%s: %s, want %s", media, got, want)
+		}
 	}
 }
 
-type iotestErr struct{}
+type brokenOff struct{}
 
-func (iotestErr) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -3,6 +3,7 @@ package binding_test
 import (
 	"bytes"
 	"errors"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,9 @@ func FuzzMultipart(f *testing.F) {
 		}
 		if strings.ContainsAny(in.Any.Name, "/\\\x00") || in.Any.Size() > 100 || in.Title == "" || len(in.Pages) > 2 {
 			t.Fatalf("accepted %+v", in)
+		}
+		if _, params, _ := mime.ParseMediaType(contentType); !bytes.Contains(body, []byte("--"+params["boundary"]+"--")) {
+			t.Fatalf("accepted without an end: %+v", in)
 		}
 	})
 }
