@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"database/sql"
 	"slices"
 
 	"gorm.io/gorm"
@@ -16,14 +17,20 @@ func (s *shield) standing(stmt *gorm.Statement, values ...any) error {
 		return nil
 	}
 	for _, v := range values {
-		switch v.(type) {
-		case nil, string, int, int64, uint, bool, []byte, *gorm.DB:
-			continue
-		case clause.Expression, gorm.Valuer:
-		default:
+		if !isText(v) {
 			continue
 		}
-		if !dialectOf(stmt.Name()).closed(textOf(stmt, v)) {
+		var text string
+		var bound int
+		switch v := v.(type) {
+		case sql.NamedArg: // gorm binds it without writing anything
+			return errForm
+		case *gorm.DB: // a query of gorm's own is not looked at
+			text, bound = v.Statement.SQL.String(), len(v.Statement.Vars)
+		default:
+			text, bound = written(stmt, v)
+		}
+		if !dialectOf(stmt.Name()).whole(text, bound) {
 			return errForm
 		}
 	}
@@ -36,7 +43,10 @@ func (s *shield) standingConflict(stmt *gorm.Statement, oc clause.OnConflict) er
 		return errForm
 	}
 	for _, c := range oc.Columns {
-		if c.Raw && !dialectOf(stmt.Name()).closed(c.Name) {
+		switch {
+		case hollowColumn(c):
+			return errName
+		case c.Raw && !dialectOf(stmt.Name()).whole(c.Name, 0):
 			return errForm
 		}
 	}

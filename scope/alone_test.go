@@ -2,6 +2,8 @@ package scope_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -133,6 +135,33 @@ func TestNoBuilderOfItsOwnBeginsAQueryWithOwnedAlone(t *testing.T) {
 			var found []Document
 			if err := w.root.Scopes(scope.Owned(as(t.Context(), alice))).Select("id", "title").Find(&found).Error; err != nil || len(found) == 0 {
 				t.Errorf("an ordinary query: %d rows, %v", len(found), err)
+			}
+		})
+	}
+}
+
+// What shifts values, hides the end of a condition or cuts a statement is stopped with
+// Owned alone too.
+func TestNoPieceOfTextGetsAroundOwnedAlone(t *testing.T) {
+	t.Parallel()
+	var list []attack
+	for _, a := range slices.Concat(shiftAttacks(), glueAttacks(), tokenAttacks()) {
+		for _, alone := range []string{"for none", "for two", "for three", "leave no trace", "an insert", "an update", "in a literal", "comment", "strings that go on", "a dollar", "raw subquery that ends", "variable", "zero byte"} {
+			if strings.Contains(a.name, alone) && !strings.Contains(a.name, "of Select") && !strings.HasPrefix(a.name, "raw: ") {
+				list = append(list, a)
+				break
+			}
+		}
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, kind)
+			before := w.picture(t)
+			for _, a := range list {
+				e := w.env(t, settings[1])
+				e.db, e.own = w.root.WithContext(e.ctx), scope.Owned(e.ctx)
+				before = w.judge(t, a.name, a, e, settings[0], before)
 			}
 		})
 	}

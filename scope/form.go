@@ -16,7 +16,7 @@ func (l *lexer) form(tok string, kind tokenKind) form {
 	case kind == tokOpaque, l.unclosed:
 		return formBad
 	case kind == tokEnd:
-		if l.depth == 0 {
+		if l.depth == l.floor {
 			return formGood
 		}
 		return formBad
@@ -33,7 +33,7 @@ func (l *lexer) form(tok string, kind tokenKind) form {
 	case ";":
 		return formBad
 	}
-	if l.depth < 0 {
+	if l.depth < l.floor {
 		return formBad
 	}
 	return formOpen
@@ -47,16 +47,35 @@ func reaching(word string) bool {
 
 // closed reports whether text, a whole part of a statement, stands on its own.
 func (d dialect) closed(text string) bool {
+	_, ok := d.counted(text)
+	return ok
+}
+
+// counted is closed, and counts the "?".
+func (d dialect) counted(text string) (marks int, ok bool) {
 	l := lexer{sql: text, dialect: d}
 	for {
-		switch l.form(l.next()) {
+		tok, kind := l.next()
+		if kind == tokOther && tok[0] == '?' {
+			if marks++; len(tok) > 1 {
+				return marks, false // "?1" is counted in another way than gorm does
+			}
+		}
+		switch l.form(tok, kind) {
 		case formGood:
-			return true
+			return marks, true
 		case formBad:
-			return false
+			return marks, false
 		case formOpen:
 		}
 	}
+}
+
+// whole is closed for text that has as many "?" as values are bound in it: one more or
+// less would shift those of the predicate. To PostgreSQL parameters are numbered.
+func (d dialect) whole(text string, bound int) bool {
+	marks, ok := d.counted(text)
+	return ok && (d.postgres || marks == bound)
 }
 
 // selectable is closed for text in a list of columns: a FROM outside parentheses would

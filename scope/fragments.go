@@ -25,15 +25,15 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 			return refuse(ErrUnsupported, "a clause with a builder of its own")
 		}
 		for _, e := range [...]clause.Expression{c.BeforeExpression, c.AfterNameExpression, c.AfterExpression} {
-			if err := g.expression(stmt, e); err != nil {
+			if err := g.beside(stmt, name, e); err != nil {
 				return err
 			}
 		}
-		look := g.expression
+		where := operand
 		if name == "SELECT" {
-			look = g.selected
+			where = selecting
 		}
-		if err := look(stmt, c.Expression); err != nil {
+		if err := g.plainly(stmt, where, c.Expression); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,10 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 		return g.writeClauses(stmt, op)
 	}
 	for _, s := range stmt.Selects {
-		if err := g.fragmentIn(s, selecting); err != nil {
+		if stmt.Schema != nil && stmt.Schema.LookUpField(s) != nil {
+			continue // gorm writes it as a name
+		}
+		if err := g.read(stmt, fragment{sql: s, where: selecting, plain: true}); err != nil {
 			return err
 		}
 	}
@@ -51,6 +54,21 @@ func (g *guard) fragments(stmt *gorm.Statement, op operation) error {
 		}
 	}
 	return nil
+}
+
+// beside judges an expression beside a clause. Among the tables text could take a
+// join's condition away: "OR 1 = 1" behind its ON, "RIGHT" before it.
+func (g *guard) beside(stmt *gorm.Statement, name string, e clause.Expression) error {
+	if e == nil {
+		return nil
+	}
+	if name == "FROM" && !hinting(stmt, e) {
+		return refuse(ErrUnsupported, "text around a clause that is no hint")
+	}
+	if ok, err := g.readText(stmt, e, around, false); ok {
+		return err
+	}
+	return g.expression(stmt, e)
 }
 
 // writeClauses refuses what would make a write read or touch another table.
@@ -93,13 +111,9 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 			return refuse(ErrUnsupported, "an UPDATE of another table")
 		}
 		return g.fragment(e.Modifier)
-	case clause.Expr:
-		return g.textWith(stmt, e.SQL, e.Vars)
-	case clause.NamedExpr:
-		if err := g.named(stmt, e.Vars); err != nil {
-			return err
-		}
-		return g.textWith(stmt, e.SQL, e.Vars)
+	case clause.Expr, clause.NamedExpr:
+		_, err := g.readText(stmt, e, operand, false)
+		return err
 	case clause.Where:
 		return g.expressions(stmt, e.Exprs)
 	case clause.AndConditions:
@@ -127,7 +141,7 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	case clause.Like:
 		return g.comparison(stmt, clause.Eq(e))
 	case clause.IN:
-		if err := g.value(stmt, e.Column); err != nil {
+		if err := g.compared(stmt, e.Column); err != nil {
 			return err
 		}
 		return g.values(stmt, e.Values)
@@ -140,24 +154,24 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
 	case clause.Select:
-		if err := g.columnsIn(e.Columns, selecting); err != nil {
+		if err := g.columnsIn(stmt, e.Columns, selecting); err != nil {
 			return err
 		}
-		return g.selected(stmt, e.Expression)
+		return g.plainly(stmt, selecting, e.Expression)
 	case clause.OrderBy:
 		for _, c := range e.Columns {
-			if err := g.columnsIn([]clause.Column{c.Column}, ordering); err != nil {
+			if err := g.columnsIn(stmt, []clause.Column{c.Column}, ordering); err != nil {
 				return err
 			}
 		}
-		return g.expression(stmt, e.Expression)
+		return g.plainly(stmt, operand, e.Expression)
 	case clause.GroupBy:
-		if err := g.columns(e.Columns); err != nil {
+		if err := g.columnsIn(stmt, e.Columns, operand); err != nil {
 			return err
 		}
-		return g.expressions(stmt, e.Having)
+		return g.plainly(stmt, operand, e.Having...)
 	case clause.Returning:
-		return g.columns(e.Columns)
+		return g.columns(stmt, e.Columns)
 	case clause.From:
 		return g.from(stmt, e)
 	case clause.Set:
@@ -166,7 +180,7 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 		if err := g.fragment(e.OnConstraint); err != nil {
 			return err
 		}
-		if err := g.columns(e.Columns); err != nil {
+		if err := g.columns(stmt, e.Columns); err != nil {
 			return err
 		}
 		if err := g.assignments(stmt, e.DoUpdates); err != nil {
@@ -186,54 +200,32 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 }
 
 func (g *guard) comparison(stmt *gorm.Statement, e clause.Eq) error {
-	if err := g.value(stmt, e.Column); err != nil {
+	if err := g.compared(stmt, e.Column); err != nil {
 		return err
 	}
 	return g.value(stmt, e.Value)
 }
 
-// selected is expression for a list of columns.
-func (g *guard) selected(stmt *gorm.Statement, e clause.Expression) error {
-	var text string
-	var vars []any
-	switch e := e.(type) {
-	case clause.Expr:
-		text, vars = e.SQL, e.Vars
-	case clause.NamedExpr:
-		if err := g.named(stmt, e.Vars); err != nil {
-			return err
-		}
-		text, vars = e.SQL, e.Vars
+// compared judges what stands before a comparison: gorm writes anything it does not
+// know as a name.
+func (g *guard) compared(stmt *gorm.Statement, column any) error {
+	var names []string
+	switch c := column.(type) {
+	case string:
+		names = []string{c}
+	case []string:
+		names = c
+	case clause.Column, clause.Table, []clause.Column, clause.Expr:
+		return g.value(stmt, c)
 	default:
-		return g.expression(stmt, e)
+		names = []string{fmt.Sprint(c)}
 	}
-	if err := g.fragmentIn(text, selecting); err != nil {
-		return err
-	}
-	return g.inText(stmt, vars)
-}
-
-func (g *guard) textWith(stmt *gorm.Statement, sql string, vars []any) error {
-	if err := g.fragment(sql); err != nil {
-		return err
-	}
-	return g.inText(stmt, vars)
-}
-
-// inText is values for what stands in a text, where a column's name may be a table's.
-func (g *guard) inText(stmt *gorm.Statement, vs []any) error {
-	for _, v := range vs {
-		cols, _ := v.([]clause.Column)
-		if c, ok := v.(clause.Column); ok {
-			cols = []clause.Column{c}
-		}
-		for _, c := range cols {
-			if !c.Raw && g.isProtected(lastPart(c.Name)) {
-				return ErrRaw
-			}
+	for _, name := range names {
+		if hollow(name) {
+			return errName
 		}
 	}
-	return g.values(stmt, vs)
+	return nil
 }
 
 func (g *guard) values(stmt *gorm.Statement, vs []any) error {
@@ -251,11 +243,11 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	case nil, string, int, int64, uint, bool, []byte:
 		return nil
 	case clause.Column:
-		return g.columns([]clause.Column{v})
+		return g.columns(stmt, []clause.Column{v})
 	case clause.Table:
 		return g.tableName(v)
 	case *gorm.DB:
-		return g.subquery(v)
+		return g.subquery(v, false)
 	case gorm.Valuer:
 		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
 			return nil
@@ -264,9 +256,14 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	case clause.Expression:
 		return g.expression(stmt, v)
 	case []any:
-		return g.values(stmt, v)
+		for _, inner := range v {
+			if err := g.argument(stmt, inner, len(v) == 1); err != nil {
+				return err
+			}
+		}
+		return nil
 	case []clause.Column:
-		return g.columns(v)
+		return g.columns(stmt, v)
 	case []clause.Expression:
 		return g.expressions(stmt, v)
 	default:
@@ -274,15 +271,17 @@ func (g *guard) value(stmt *gorm.Statement, v any) error {
 	}
 }
 
-func (g *guard) columns(cols []clause.Column) error { return g.columnsIn(cols, somewhere) }
+func (g *guard) columns(stmt *gorm.Statement, cols []clause.Column) error {
+	return g.columnsIn(stmt, cols, argument)
+}
 
-func (g *guard) columnsIn(cols []clause.Column, where place) error {
+func (g *guard) columnsIn(stmt *gorm.Statement, cols []clause.Column, where place) error {
 	for _, c := range cols {
 		if hollowColumn(c) {
 			return errName
 		}
 		if c.Raw {
-			if err := g.fragmentIn(c.Name, where); err != nil {
+			if err := g.read(stmt, fragment{sql: c.Name, where: where, plain: where < argument}); err != nil {
 				return err
 			}
 		}
@@ -294,7 +293,7 @@ func (g *guard) tableName(t clause.Table) error {
 	if t.Raw {
 		return g.fragment(t.Name)
 	}
-	if hollow(t.Name) || hollow(t.Alias) {
+	if hollow(t.Name) || t.Alias != "" && hollow(t.Alias) {
 		return errName
 	}
 	if t.Name != clause.CurrentTable && g.names(t.Name) {
@@ -305,10 +304,15 @@ func (g *guard) tableName(t clause.Table) error {
 
 func (g *guard) assignments(stmt *gorm.Statement, set clause.Set) error {
 	for _, a := range set {
-		if err := g.columns([]clause.Column{a.Column}); err != nil {
+		if err := g.columns(stmt, []clause.Column{a.Column}); err != nil {
 			return err
 		}
-		if err := g.value(stmt, a.Value); err != nil {
+		e, isText := a.Value.(clause.Expr)
+		if !isText {
+			if err := g.value(stmt, a.Value); err != nil {
+				return err
+			}
+		} else if err := g.plainly(stmt, operand, e); err != nil {
 			return err
 		}
 	}
@@ -329,7 +333,11 @@ func (g *guard) unknown(stmt *gorm.Statement, e clause.Expression) error {
 	}
 	scratch.Dest = stmt.Dest
 	e.Build(scratch)
-	if err := g.fragment(scratch.SQL.String()); err != nil {
+	f := fragment{sql: scratch.SQL.String(), vars: scratch.Vars, where: operand}
+	if g.lex.postgres {
+		f.vars = nil // numbered
+	}
+	if err := g.read(stmt, f); err != nil {
 		return fmt.Errorf("%w, in %s", err, typeName(e))
 	}
 	return nil

@@ -60,7 +60,7 @@ func (s *shield) framed(stmt *gorm.Statement) error {
 			return err
 		}
 	}
-	if s.guard == nil && !dialectOf(stmt.Name()).closed(stmt.SQL.String()) {
+	if s.guard == nil && !dialectOf(stmt.Name()).whole(stmt.SQL.String(), len(stmt.Vars)-int(s.bound)) {
 		return errForm
 	}
 	if s.guard == nil && s.op == reading {
@@ -122,14 +122,39 @@ func (s *shield) frame(stmt *gorm.Statement) error {
 
 var errName = refuse(ErrUnsupported, "a name with an empty part")
 
-// hollow reports whether a name has an empty part between its dots: gorm's dialects
-// then lose count of their quotes, and what follows is text.
+// hollow reports whether a name has a part between its dots that is empty, or has
+// quotes but one pair around it: gorm's dialects then lose count of their quotes, and
+// what follows is text.
 func hollow(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..")
+	for i := range len(name) {
+		if c := name[i]; c == '.' || quoteByte(c) || c == 0 {
+			return hollowParts(name)
+		}
+	}
+	return name == ""
 }
 
+func hollowParts(name string) bool {
+	if n := len(name); n > 2 && quoteByte(name[0]) && name[n-1] == name[0] && strings.IndexByte(name[1:n-1], name[0]) < 0 {
+		return false // a name in quotes, dots and all
+	}
+	for rest, more := name, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ".")
+		if n := len(part); n > 2 && quoteByte(part[0]) && part[n-1] == part[0] {
+			part = part[1 : n-1]
+		}
+		if part == "" || strings.ContainsAny(part, "`\"\x00") {
+			return true
+		}
+	}
+	return false
+}
+
+func quoteByte(c byte) bool { return c == '"' || c == '`' }
+
 func hollowColumn(c clause.Column) bool {
-	return !c.Raw && hollow(c.Name) || hollow(c.Alias) || hollow(c.Table)
+	return !c.Raw && hollow(c.Name) || c.Alias != "" && hollow(c.Alias) || c.Table != "" && hollow(c.Table)
 }
 
 // nameless reports whether an expression writes its clause's name itself, or none.
@@ -151,9 +176,15 @@ func hinting(stmt *gorm.Statement, e clause.Expression) bool {
 
 // textOf is what a value would be in the statement's SQL.
 func textOf(stmt *gorm.Statement, v any) string {
+	text, _ := written(stmt, v)
+	return text
+}
+
+// written is textOf, with how many values are bound.
+func written(stmt *gorm.Statement, v any) (text string, bound int) {
 	scratch := &gorm.Statement{DB: stmt.DB, Table: stmt.Table, Schema: stmt.Schema, Context: stmt.Context, Clauses: map[string]clause.Clause{}}
 	scratch.AddVar(scratch, v)
-	return scratch.SQL.String()
+	return scratch.SQL.String(), len(scratch.Vars)
 }
 
 // hint reports whether text consists of comments, and of words that tell a database

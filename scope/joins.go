@@ -15,31 +15,25 @@ func (g *guard) join(stmt *gorm.Statement, i int) error {
 	if !joinType(j.JoinType) {
 		return refuse(ErrUnsupported, "a JOIN of unknown type")
 	}
-	if err := g.inText(stmt, j.Conds); err != nil {
-		return err
-	}
-	if hollow(j.Alias) {
+	if j.Alias != "" && hollow(j.Alias) {
 		return errName
-	}
-	if err := g.named(stmt, j.Conds); err != nil {
-		return err
 	}
 	if j.On != nil {
 		if err := g.expressions(stmt, j.On.Exprs); err != nil {
 			return err
 		}
 	}
-	if err := g.expression(stmt, j.Expression); err != nil {
+	if err := g.joinText(stmt, j.Expression); err != nil {
 		return err
 	}
 	if stmt.Schema == nil {
-		return g.fragment(j.Name)
+		return g.joinText(stmt, clause.NamedExpr{SQL: j.Name, Vars: j.Conds})
 	}
 	relations := stmt.Schema.Relationships.Relations
 	for _, name := range strings.Split(j.Name, ".") {
 		rel := relations[name]
 		if rel == nil {
-			return g.fragment(j.Name)
+			return g.joinText(stmt, clause.NamedExpr{SQL: j.Name, Vars: j.Conds})
 		}
 		if err := g.relation(rel); err != nil {
 			return err
@@ -79,7 +73,7 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 		if !joinType(j.Type) {
 			return refuse(ErrUnsupported, "a JOIN of unknown type")
 		}
-		if err := g.expression(stmt, j.Expression); err != nil {
+		if err := g.joinText(stmt, j.Expression); err != nil {
 			return err
 		}
 		if err := g.expressions(stmt, j.ON.Exprs); err != nil {
@@ -88,7 +82,7 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 		if j.Expression != nil {
 			continue
 		}
-		if hollow(j.Table.Name) || hollow(j.Table.Alias) {
+		if hollow(j.Table.Name) || j.Table.Alias != "" && hollow(j.Table.Alias) {
 			return errName
 		}
 		pol := g.lookup(j.Table.Name)
@@ -109,4 +103,52 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 // the predicate among it, does not hold.
 func outer(t clause.JoinType) bool {
 	return among(string(t), "RIGHT", "FULL", "FULL OUTER", "RIGHT OUTER")
+}
+
+// joinText judges a join that is text. What is before it may end with a condition that
+// holds a predicate, and what is behind it may begin with JOIN: the text must begin as a
+// join does, and must not end with what would change the next one's type.
+func (g *guard) joinText(stmt *gorm.Statement, e clause.Expression) error {
+	if e == nil {
+		return nil
+	}
+	text, vars, ok := asText(e)
+	if !ok {
+		if err := g.expression(stmt, e); err != nil {
+			return err
+		}
+		text = textOf(stmt, e)
+	} else if err := g.read(stmt, fragment{sql: text, vars: vars}); err != nil {
+		return err
+	}
+	first, last := g.ends(text)
+	if last == "?" && len(vars) > 0 {
+		_, last = g.ends(textOf(stmt, vars[len(vars)-1]))
+	}
+	switch {
+	case among(last, "JOIN", "NATURAL", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "STRAIGHT_JOIN"):
+		return errForm
+	case among(first, ",", "JOIN", "NATURAL", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "STRAIGHT_JOIN"), g.lex.hint(text):
+		return nil
+	default:
+		return errForm
+	}
+}
+
+// ends returns the first and the last token of a text, as far as they are not quoted.
+func (g *guard) ends(text string) (first, last string) {
+	l := lexer{sql: text, dialect: g.lex}
+	for n := 0; ; n++ {
+		tok, kind := l.next()
+		if kind == tokEnd || kind == tokOpaque {
+			return first, last
+		}
+		if kind == tokWord && !l.bare(tok) || kind == tokString || kind == tokBody {
+			tok = "'"
+		}
+		if n == 0 {
+			first = tok
+		}
+		last = tok
+	}
 }

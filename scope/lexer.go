@@ -41,53 +41,6 @@ func (g *guard) isTable(l *lexer, tok string, kind tokenKind) bool {
 	}
 }
 
-// fragment judges a piece of SQL inside a statement: it must not name a protected
-// table but as a qualifier ("documents.title"), and it must stand on its own, so
-// that nothing before or after it changes its meaning.
-func (g *guard) fragment(sql string) error { return g.fragmentIn(sql, somewhere) }
-
-// place is where in a statement a fragment stands, as far as names of columns there
-// could be taken for names of tables.
-type place uint8
-
-const (
-	somewhere place = iota
-	selecting       // a list of columns: what follows AS is an alias
-	ordering        // ORDER BY: an alias may stand alone
-)
-
-func (g *guard) fragmentIn(sql string, where place) error {
-	l := lexer{sql: sql, dialect: g.lex}
-	l.froms[0] = where == somewhere // text may go on with somebody else's list
-	for before := ""; ; {
-		tok, kind := l.next()
-		if g.isTable(&l, tok, kind) && !l.alias(where, before) && !l.qualifies() {
-			return ErrRaw
-		}
-		before = tok
-		switch l.form(tok, kind) {
-		case formGood:
-			return nil
-		case formBad:
-			return errForm
-		case formOpen:
-		}
-	}
-}
-
-// alias reports whether the word just read, with the one before it, cannot be a
-// table's name.
-func (l *lexer) alias(where place, before string) bool {
-	switch {
-	case l.depth > 0:
-		return false
-	case where == selecting:
-		return strings.EqualFold(before, "AS")
-	default:
-		return where == ordering && (before == "" || before == ",")
-	}
-}
-
 func (g *guard) isProtected(word string) bool {
 	if len(word) > 128 {
 		return g.tables[strings.ToLower(word)].protected()
@@ -126,6 +79,7 @@ type lexer struct {
 	expect      bool // the next one may be
 	unclosed    bool // a comment reaches beyond the text
 	depth       int  // of parentheses
+	floor       int  // the depth at which the text begins
 	nest        int
 	froms       [64]bool // inside a list of tables, by depth of parentheses
 	before      bool     // an item of such a list may begin with this token
@@ -149,6 +103,9 @@ func (l *lexer) next() (string, tokenKind) {
 }
 
 func (l *lexer) token() (string, tokenKind) {
+	if l.at == 0 && strings.IndexByte(l.sql, 0) >= 0 {
+		return "", tokOpaque // SQLite ends a statement there, inside comments too
+	}
 	l.blanks()
 	if l.at >= len(l.sql) {
 		return "", tokEnd
@@ -164,13 +121,17 @@ func (l *lexer) token() (string, tokenKind) {
 		return l.literal(c, false, tokWord)
 	case c == '[' && l.sqlite:
 		return l.bracket()
-	case c == '$' && l.postgres && l.at+1 < len(l.sql) && (l.sql[l.at+1] < '0' || l.sql[l.at+1] > '9'):
+	case c == '$' && l.postgres:
 		return l.dollar()
+	case c == '?':
+		return l.mark()
+	case l.sqlite && strings.IndexByte("@:#$", c) >= 0 && l.at+1 < len(l.sql) && (l.sql[l.at+1] == ':' || identByte(l.sql[l.at+1])):
+		return "", tokOpaque // a variable, whose name may go on in parentheses: "$a::b(')"
 	case identByte(c):
 		return l.word()
-	case c == 0, l.mysql && (l.ahead("/*!") || l.ahead("/*M!")):
-		// SQLite ends a statement at a zero byte. MySQL and MariaDB run the inside
-		// of such a comment, depending on their version.
+	case c == '\\', l.mysql && (l.ahead("/*!") || l.ahead("/*M!")):
+		// "\N" is NULL to MariaDB, and the next word begins right behind it. MySQL and
+		// MariaDB run the inside of such a comment, depending on their version.
 		return "", tokOpaque
 	default:
 		l.at++
@@ -185,6 +146,9 @@ func (l *lexer) word() (string, tokenKind) {
 		l.at++
 	}
 	word := l.sql[start:l.at]
+	if word[0] <= '9' && word[0] >= '0' && !l.number(start) {
+		return "", tokOpaque
+	}
 	if l.at < len(l.sql) && l.postgres {
 		rest := l.sql[l.at:]
 		switch {
@@ -217,64 +181,6 @@ func among(word string, keywords ...string) bool {
 	return false
 }
 
-// literal reads a quoted token; the quote is doubled to stand for itself.
-func (l *lexer) literal(quote byte, backslash bool, kind tokenKind) (string, tokenKind) {
-	l.at++
-	start := l.at
-	for l.at < len(l.sql) {
-		switch c := l.sql[l.at]; {
-		case c == '\\' && backslash:
-			// Whether it escapes depends on a mode of the server: both readings
-			// must be possible, so a quote behind it is too much.
-			if l.at+1 < len(l.sql) && l.sql[l.at+1] == quote {
-				return "", tokOpaque
-			}
-			l.at += 2
-		case c == quote && l.at+1 < len(l.sql) && l.sql[l.at+1] == quote:
-			l.at += 2
-		case c == quote:
-			l.at++
-			return l.sql[start : l.at-1], kind
-		default:
-			l.at++
-		}
-	}
-	return "", tokOpaque // never closed
-}
-
-func (l *lexer) bracket() (string, tokenKind) {
-	end := strings.IndexByte(l.sql[l.at:], ']')
-	if end < 0 {
-		return "", tokOpaque
-	}
-	word := l.sql[l.at+1 : l.at+end]
-	l.at += end + 1
-	return word, tokWord
-}
-
-// dollar reads a dollar-quoted string.
-func (l *lexer) dollar() (string, tokenKind) {
-	end := l.at + 1
-	for end < len(l.sql) && l.sql[end] != '$' {
-		if !identByte(l.sql[end]) {
-			l.at++
-			return "$", tokOther
-		}
-		end++
-	}
-	if end == len(l.sql) {
-		return "", tokOpaque
-	}
-	mark := l.sql[l.at : end+1]
-	body := l.sql[end+1:]
-	n := strings.Index(body, mark)
-	if n < 0 {
-		return "", tokOpaque
-	}
-	l.at = end + 1 + n + len(mark)
-	return body[:n], tokBody
-}
-
 func (l *lexer) ahead(s string) bool { return strings.HasPrefix(l.sql[l.at:], s) }
 
 // qualifies reports whether the word just read is followed by a dot.
@@ -292,7 +198,7 @@ func (l *lexer) blanks() {
 			l.at++
 		case strings.HasPrefix(rest, "\ufeff"):
 			l.at += len("\ufeff") // SQLite skips it
-		case strings.HasPrefix(rest, "--") && (!l.mysql || len(rest) == 2 || rest[2] <= ' '), rest[0] == '#' && l.mysql:
+		case strings.HasPrefix(rest, "--") && (!l.mysql || len(rest) == 2 || rest[2] <= ' ' || rest[2] == 0x7f), rest[0] == '#' && l.mysql:
 			end := strings.IndexByte(rest, '\n')
 			if l.postgres {
 				end = strings.IndexAny(rest, "\r\n")

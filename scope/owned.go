@@ -139,7 +139,8 @@ func (g *grant) apply(stmt *gorm.Statement) {
 		_, _ = stmt.WriteString(poison) // gorm drops the error if this is a subquery
 	}
 	s := newShield(g, who)
-	s.opts, s.op, s.stmt = g.opts, writing(stmt), stmt
+	s.opts, s.op = g.opts, writing(stmt)
+	s.belongs(stmt)
 	s.cover(stmt)
 	coverWrites(stmt)
 	if stmt.Dest == nil {

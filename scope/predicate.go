@@ -181,9 +181,9 @@ func (c condition) Build(b clause.Builder) {
 	}
 	if len(c.rest) > 0 {
 		w.text(" AND (")
-		start := stmt.SQL.Len()
+		start, bound := stmt.SQL.Len(), len(stmt.Vars)
 		clause.Where{Exprs: c.rest}.Build(stmt)
-		if c.alone && !dialectOf(stmt.Name()).closed(stmt.SQL.String()[start:]) {
+		if !dialectOf(stmt.Name()).whole(stmt.SQL.String()[start:], len(stmt.Vars)-bound) {
 			_ = stmt.AddError(errForm)
 			w.text(") AND (" + poison)
 		}

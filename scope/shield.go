@@ -35,6 +35,7 @@ type shield struct {
 	// said which.
 	upsert, partial bool
 	reported        bool            // the decision's event is out
+	bound           int32           // with Owned alone: values of the statement this is a subquery of
 	stmt            *gorm.Statement // with Owned alone: whose this shield is
 	// room is where Owned alone keeps the policy it finds.
 	room *lone
@@ -183,11 +184,18 @@ func (s *shield) mine(stmt *gorm.Statement) *shield {
 		return s
 	}
 	c := *s
-	c.stmt, c.pol, c.room = stmt, nil, nil
+	c.pol, c.room = nil, nil
+	c.belongs(stmt)
 	w := stmt.Clauses["WHERE"]
 	w.AfterNameExpression = &c
 	stmt.Clauses["WHERE"] = w
 	return &c
+}
+
+// belongs notes whose shield s is. The values of a statement it is a subquery of come
+// before its own.
+func (s *shield) belongs(stmt *gorm.Statement) {
+	s.stmt, s.bound = stmt, int32(len(stmt.Vars))
 }
 
 // ready fills in what Owned alone could not know when it ran: gorm executes

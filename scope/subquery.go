@@ -9,16 +9,33 @@ import (
 
 // subquery passes a query that goes through this guard's callbacks itself. One
 // made of raw text, or on a connection without the guard, does not.
-func (g *guard) subquery(db *gorm.DB) error {
+func (g *guard) subquery(db *gorm.DB, enclosed bool) error {
 	switch {
 	case db == nil || db.Statement == nil:
 		return nil
 	case guardOf(db) != g:
 		return errUnguarded
-	case db.Statement.SQL.Len() > 0 && g.names(db.Statement.SQL.String()):
+	case db.Statement.SQL.Len() == 0:
+		return nil
+	}
+	text := db.Statement.SQL.String()
+	if g.names(text) {
 		return ErrRaw
 	}
-	return nil
+	// gorm takes its text apart again and puts the values in for every "?".
+	f := fragment{sql: text, where: argument, vars: db.Statement.Vars}
+	if enclosed {
+		f.where = inside
+	}
+	for _, v := range f.vars {
+		if isText(v) {
+			return errForm
+		}
+	}
+	if g.lex.postgres {
+		f.vars = nil // numbered
+	}
+	return g.read(db.Statement, f)
 }
 
 var errUnguarded = refuse(ErrUnsupported, "a subquery on a connection without this guard")

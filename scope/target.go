@@ -75,7 +75,7 @@ func (g *guard) tableExpr(e *clause.Expr) (tableRef, error) {
 		}
 		if words[0] == "(?)" && len(e.Vars) == 1 {
 			if query, ok := e.Vars[0].(*gorm.DB); ok {
-				if err := g.subquery(query); err != nil {
+				if err := g.subquery(query, true); err != nil {
 					return tableRef{}, err
 				}
 				return tableRef{alias: alias, derived: true}, nil

@@ -3,6 +3,7 @@ package scope_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"gorm.io/gorm"
@@ -28,7 +29,7 @@ func affected(tx *gorm.DB, expected int) error { return want(int(tx.RowsAffected
 
 func TestOwnWorkIsNeverRefused(t *testing.T) {
 	t.Parallel()
-	all := append(append(readWorks(), writeWorks()...), otherWorks()...)
+	all := slices.Concat(readWorks(), writeWorks(), otherWorks(), textWorks())
 	if len(all) < 60 {
 		t.Errorf("only %d cases", len(all))
 	}
