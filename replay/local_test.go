@@ -158,7 +158,7 @@ func TestUsesAreRememberedOverTheLeeway(t *testing.T) {
 func TestLocalHoldsItsRateAndItsMemoryFarBeyondItsCapacity(t *testing.T) {
 	t.Parallel()
 	until := time.Now().Add(time.Hour)
-	n := soak(1_000_000, 10_000_000)
+	n := soak(400_000, 10_000_000)
 	for name, tc := range map[string]struct {
 		cfg      replay.LocalConfig
 		perToken float64
