@@ -16,6 +16,30 @@ type secretKind struct {
 	Kind string `json:"-" binding:"oneof=a b"`
 }
 
+func TestCheckTellsOfANameThatIsADashInEverySource(t *testing.T) {
+	t.Parallel()
+	for tag, err := range map[string]error{
+		`form:"-,"`: binding.Check[struct {
+			A string `form:"-,"`
+		}](),
+		`uri:"-,"`: binding.Check[struct {
+			A string `uri:"-,omitempty"`
+		}](),
+		`header:"-,"`: binding.Check[struct {
+			A string `header:"-,"`
+		}](),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "A has the tag "+tag) {
+			t.Errorf("%s: %v", tag, err)
+		}
+	}
+	if err := binding.Check[struct {
+		A string `form:"-" json:"a"`
+	}](); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
