@@ -1,6 +1,7 @@
 package binding_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -31,5 +32,40 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 	const large = 900 << 10
 	if got := allocated(large, 10); got < 10*large {
 		t.Errorf("%d bytes for ten bodies of %d", got, large)
+	}
+}
+
+// A text that is too long in any form is not composed, which costs 40 times what
+// reading it did.
+//
+//nolint:paralleltest // it measures what all goroutines allocate
+func TestATextThatIsTooLongIsNotComposed(t *testing.T) {
+	type target struct {
+		Text string `json:"text" strict:"nfc" binding:"max=100"`
+	}
+	const size = 900 << 10
+	doc := []byte(`{"text":"` + strings.Repeat("e\u0301", size/3) + `"}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := binding.Options{}.Decode(doc, new(target))
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; err == nil || got > 3*size/2 {
+		t.Errorf("%d bytes for a text of %d: %v", got, size, err)
+	}
+}
+
+func TestNullStaysAllowedWhereAnOuterLevelAllowsIt(t *testing.T) {
+	t.Parallel()
+	for allowed, want := range map[bool]int{true: http.StatusOK, false: http.StatusBadRequest} {
+		engine := gin.New()
+		engine.POST("/", binding.Defaults(binding.Options{AllowNull: allowed}), binding.Defaults(binding.Options{MaxDepth: 3}), func(c *gin.Context) {
+			_, err := binding.JSON[map[string]int](c, binding.Options{MaxValues: 3})
+			answer(c, err)
+		})
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, post(`{"a":null}`))
+		if w.Code != want {
+			t.Errorf("AllowNull %v: %d", allowed, w.Code)
+		}
 	}
 }

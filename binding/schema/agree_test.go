@@ -132,6 +132,12 @@ func TestTheSchemaIsNeverStricterThanTheValidator(t *testing.T) {
 		L []nested `json:"l" binding:"dive,structonly"`
 	}](t, `{"i":{"n":"abc"},"l":[{}]} {}`, `{"i":{}} {"i":{"n":"abc"},"l":[{"m":1}]}`)
 
+	agree[struct {
+		O struct {
+			L []nested `json:"l" binding:"dive"`
+		} `json:"o" binding:"-"`
+	}](t, `{} {"o":{"l":[{}]}} {"o":{"l":[{"n":"a"}]}}`, `{"o":{"l":[{"m":1}]}} {"o":{"l":[null]}}`)
+
 	// Zero values that are passed over.
 	agree[struct {
 		N int  `json:"n" binding:"omitempty,required"`
@@ -176,6 +182,8 @@ func TestLimitsKeepEveryDigit(t *testing.T) {
 		Half  float64 `json:"half" binding:"gt=0.5"`
 		Short string  `json:"short" binding:"gt=2,lt=5"`
 		None  string  `json:"none" binding:"lt=0"`
+		Wide  uint8   `json:"wide" binding:"max=300"`
+		Low   int8    `json:"low" binding:"min=-500,max=5"`
 	}
 	raw, err := schema.Of[limits]()
 	if err != nil {
@@ -190,6 +198,8 @@ func TestLimitsKeepEveryDigit(t *testing.T) {
 		`"half":{"exclusiveMinimum":0.5,"type":"number"}`,
 		`"short":{"maxLength":4,"minLength":3,"type":"string"}`,
 		`"none":{"type":"string"}`,
+		`"wide":{"maximum":255,"minimum":0,"type":"integer"}`,
+		`"low":{"maximum":5,"minimum":-128,"type":"integer"}`,
 	} {
 		if !strings.Contains(string(raw), want) {
 			t.Errorf("no %s in\n%s", want, raw)
