@@ -84,14 +84,12 @@ func reaches(t reflect.Type, names []string, in Source) bool {
 		if !ok {
 			return true
 		}
-		last := i == len(names)-1
-		if embeds(sf, in) {
-			if last {
-				return true
-			}
-		} else if !settable(sf, in) {
+		nested := i < len(names)-1
+		switch {
+		case embeds(sf, in):
+		case !settable(sf, in):
 			return false
-		} else if !last && in != InBody {
+		case nested && in != InBody:
 			return false // only documents have structs in structs
 		}
 		t = sf.Type
