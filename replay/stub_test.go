@@ -235,15 +235,15 @@ func TestEveryAnswerButAYesRefuses(t *testing.T) {
 		",1\r\n":                              {false, replay.ErrUnavailable},
 		"-ERR nope\r\n":                       {false, replay.ErrUnavailable},
 		"-OOM command\r\n":                    {false, replay.ErrUnavailable},
+		"-ERR unknown option\r\n":             {false, replay.ErrUnavailable},
+		"-ERR not a command\r\n":              {false, replay.ErrUnavailable},
 		"-ERR non scaling filter is full\r\n": {false, replay.ErrUnavailable},
 		"-NOPERM this user has no permissions to run the 'bf.insert' command\r\n":        {false, replay.ErrUnavailable},
 		"-LOADING Redis is loading the dataset in memory\r\n":                            {false, replay.ErrUnavailable},
 		"-READONLY You can't write against a read only replica.\r\n":                     {false, replay.ErrUnavailable},
 		"-ERR unknown command 'BF.INSERT', with args beginning with: \r\n":               {false, replay.ErrNoBloom},
 		"-ERR Unknown Redis command called from script script: f_1, on @user_script\r\n": {false, replay.ErrNoBloom},
-		"-ERR unknown option\r\n":              {false, replay.ErrUnavailable},
-		"-ERR that command is not for you\r\n": {false, replay.ErrUnavailable},
-		"-ERR Error compiling script: Unknown Redis command called from script\r\n": {false, replay.ErrNoBloom},
+		"-ERR Error compiling script: Unknown Redis command called from script\r\n":      {false, replay.ErrNoBloom},
 	} {
 		s := newStub(t, func([]string) string { return raw })
 		store := must(t)(replay.RedisBloom(stubClient(t, s.addr, false), replay.RedisConfig{Timeout: patient}))
