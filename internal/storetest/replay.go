@@ -186,7 +186,7 @@ func lastMoment(t *testing.T, stores []ReplayStore) {
 	}
 	tokens = append(tokens, token{ID(), start.Truncate(time.Second).Add(2 * time.Second)})
 	for _, tok := range tokens {
-		if !use(t, stores[0], tok.id, tok.until) {
+		if !use(t, stores[0], tok.id, tok.until) && time.Now().Before(tok.until) { // a busy machine may be late
 			t.Error("a first use was refused")
 		}
 	}
