@@ -85,12 +85,32 @@ type (
 		UserID string `gorm:"primaryKey;size:36"`
 		State  hinted
 	}
+	Lost struct {
+		RinkID string `gorm:"primaryKey;size:36"`
+		UserID string `gorm:"primaryKey;size:36"`
+		State  nowhere
+	}
+	Several struct {
+		RinkID string `gorm:"primaryKey;size:36"`
+		UserID string `gorm:"primaryKey;size:36"`
+		State  oneOf
+	}
 	notBefore int
 	hinted    int
+	nowhere   int
+	oneOf     int
 )
 
 func (notBefore) QueryClauses(f *schema.Field) []clause.Interface {
 	return []clause.Interface{clause.Where{Exprs: []clause.Expression{clause.Gt{Column: clause.Column{Table: clause.CurrentTable, Name: f.DBName}, Value: 1}}}}
+}
+
+func (nowhere) QueryClauses(*schema.Field) []clause.Interface {
+	return []clause.Interface{clause.Where{Exprs: []clause.Expression{clause.Eq{Column: clause.Column{Name: "elsewhere"}, Value: 1}}}}
+}
+
+func (oneOf) QueryClauses(f *schema.Field) []clause.Interface {
+	return []clause.Interface{clause.Where{Exprs: []clause.Expression{clause.Eq{Column: clause.Column{Name: f.DBName}, Value: []int{1, 2}}}}}
 }
 
 func (hinted) QueryClauses(*schema.Field) []clause.Interface {
@@ -99,7 +119,7 @@ func (hinted) QueryClauses(*schema.Field) []clause.Interface {
 
 func TestMembersFilteredInAnUnknownWayAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, model := range []any{&Odd{}, &Clasped{}} {
+	for _, model := range []any{&Odd{}, &Clasped{}, &Lost{}, &Several{}} {
 		db := open(t, "sqlite", silent())
 		members := &policy.Members{Model: model, Row: "RinkID", Subject: "UserID"}
 		err := db.Use(scope.Guard(scope.GuardConfig{Protect: []any{policy.Policy{Model: &Rink{}, Members: members}, &Usher{}}}))

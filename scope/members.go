@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -50,9 +51,7 @@ func membersOf(db *gorm.DB, of *schema.Schema, r *rules.Members) (*members, erro
 func liveOf(db *gorm.DB, s *schema.Schema) ([]live, error) {
 	stmt := &gorm.Statement{DB: db.Session(&gorm.Session{NewDB: true}), Table: s.Table, Schema: s, Clauses: map[string]clause.Clause{}}
 	for _, c := range s.QueryClauses {
-		if _, ours := c.(joined); !ours {
-			stmt.AddClause(c)
-		}
+		stmt.AddClause(c)
 	}
 	unknown := fmt.Errorf("%s is filtered in a way that the rule for its members cannot hold", s.Name)
 	var out []live
@@ -124,11 +123,11 @@ func (w *writer) membership(m *members, link string) error {
 // confirm lets only who may write a row make a membership of it count again, or for
 // somebody else: whose the membership is says nothing about that, since who made it may
 // be a member no longer. An assignment that names the row given is judged by that.
-func (s *shield) confirm(set clause.Set) {
+func (s *shield) confirm(stmt *gorm.Statement, set clause.Set) {
 	var open []*edge
 	for _, e := range s.pol.gives {
 		_, named := assigned(set, e.child[0].DBName)
-		if !named && e.to.extra.members.revivedBy(set, s.op) && !slices.ContainsFunc(s.pol.parents(), e.equal) {
+		if !named && e.to.extra.members.revivedBy(set, s.op == deleting && !stmt.Unscoped) && !slices.ContainsFunc(s.pol.parents(), e.equal) {
 			open = append(open, e)
 		}
 	}
@@ -153,16 +152,32 @@ func (p *policy) confirming(edges []*edge) *policy {
 }
 
 // revivedBy reports whether assignments may make a membership count, or somebody else's.
-// A deletion is none, whatever its column holds then.
-func (m *members) revivedBy(set clause.Set, op operation) bool {
+// The deletion that gorm itself makes of a Delete is none.
+func (m *members) revivedBy(set clause.Set, deletion bool) bool {
 	for _, a := range set {
 		if sameColumn(a.Column.Name, m.subject.name) {
 			return true
 		}
-		marks := slices.ContainsFunc(m.live, func(l live) bool { return sameColumn(a.Column.Name, l.column) })
-		if marks && (op != deleting || isNothing(a.Value)) {
-			return true
+		for _, l := range m.live {
+			if sameColumn(a.Column.Name, l.column) && (!deletion || !l.endedBy(a.Value)) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// endedBy reports whether a value says that a row is deleted, as far as gorm and plugins
+// say it: with a time or a number.
+func (l live) endedBy(v any) bool {
+	switch v := v.(type) {
+	case time.Time:
+		return true
+	case int, int64, uint, uint64:
+		now, _ := canonical(v)
+		then, _ := canonical(l.value)
+		return now != then
+	default:
+		return false
+	}
 }

@@ -146,3 +146,40 @@ func TestATableThatIsItsOwnTableOfMembers(t *testing.T) {
 		})
 	}
 }
+
+// NULL is no member of anything where a row has an owner of its own; where the key decides
+// whose a row is, it is nobody's row. What is empty may be somebody's key.
+func TestOnlyNullMakesAMembershipOneOfNothing(t *testing.T) {
+	t.Parallel()
+	for i, want := range []map[string]error{
+		0: {"": scope.ErrImmutable, "null": nil, "new": scope.ErrMismatch, "null new": nil},
+		2: {"": scope.ErrImmutable, "null": nil, "new": scope.ErrMismatch, "null new": nil},
+		3: {"": scope.ErrImmutable, "null": scope.ErrImmutable, "new": scope.ErrMismatch, "null new": scope.ErrMismatch},
+	} {
+		if want == nil {
+			continue
+		}
+		r := newRinks(t, "sqlite", rosters()[i])
+		given := func() *gorm.DB { return r.as(t, bob).Model(r.model()).Where("id = 'given'") }
+		row := func(id string, more ...any) map[string]any {
+			m := map[string]any{"id": id, "user_id": "eve"}
+			if r.table == "passes" {
+				m["person_id"] = "bob"
+			}
+			for range more {
+				m["rink_id"] = nil
+			}
+			return m
+		}
+		for what, err := range map[string]error{
+			"":         given().Update("rink_id", "").Error,
+			"null":     given().Update("rink_id", nil).Error,
+			"new":      r.as(t, bob).Model(r.model()).Create(row("1")).Error,
+			"null new": r.as(t, bob).Model(r.model()).Create(row("2", nil)).Error,
+		} {
+			if !errors.Is(err, want[what]) {
+				t.Errorf("%s: %q: %v", r.table, what, err)
+			}
+		}
+	}
+}

@@ -294,6 +294,14 @@ func takings(r *rinks) map[string]func(q *gorm.DB) *gorm.DB {
 		"brought back by SQL": func(q *gorm.DB) *gorm.DB {
 			return y(q).Update(r.deleted, gorm.Expr("(CASE WHEN 1 = 0 THEN "+r.deleted+" ELSE ? END)", r.alive))
 		},
+		"brought back by a deletion": func(q *gorm.DB) *gorm.DB {
+			tx := y(q).Clauses(clause.Update{}, clause.Set{{Column: clause.Column{Name: r.deleted}, Value: r.alive}})
+			return built(tx, "UPDATE", "SET", "WHERE").Delete(r.model())
+		},
+		"brought back by a deletion with SQL": func(q *gorm.DB) *gorm.DB {
+			tx := y(q).Clauses(clause.Update{}, clause.Set{{Column: clause.Column{Name: r.deleted}, Value: gorm.Expr("(CASE WHEN 1 = 0 THEN "+r.deleted+" ELSE ? END)", r.alive)}})
+			return built(tx, "UPDATE", "SET", "WHERE").Delete(r.model())
+		},
 		"brought back by the value": func(q *gorm.DB) *gorm.DB {
 			return y(q).Select(r.deleted).Updates(r.make("y", "bobs", "alice", "alice"))
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ginsec/ginsec/identity"
 	"github.com/ginsec/ginsec/scope"
+	"github.com/ginsec/ginsec/scope/policy"
 )
 
 // Everything that those who may write a rink do with its members must work.
@@ -66,6 +67,11 @@ func TestWhoMayWriteARowKeepsItsMembers(t *testing.T) {
 					if c, a := r.rights(t, carol), r.rights(t, alice); c != step.carol || a != step.alice {
 						t.Errorf("%s: carol %s, alice %s", step.what, c, a)
 					}
+				}
+				// What another has written stays his where it has an owner of its own.
+				tx := own(bob).Model(r.model()).Where("id = 'x'").Update("user_id", "eve")
+				if want := map[string]int64{"porters": 1, "guides": 1}[of.table]; tx.Error != nil || tx.RowsAffected != want {
+					t.Errorf("alice's row for somebody else: %d rows, %v", tx.RowsAffected, tx.Error)
 				}
 				r.membersWrite(t, carol)
 			})
@@ -147,5 +153,27 @@ func TestMembersAsAnAssociation(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A table of members whose own policy lets everybody of the tenant write its rows.
+func TestMembersThatTheTenantWrites(t *testing.T) {
+	t.Parallel()
+	r := fillRinks(t, open(t, "sqlite", silent()), rosters()[0])
+	r.db = guardedBy(t, r.root, policy.Policy{Model: &Usher{}, TenantWide: true}, policy.Policy{
+		Model: &Rink{}, MembersWrite: true, Members: &policy.Members{Model: &Usher{}, Row: "RinkID", Subject: "UserID"},
+	})
+	for _, step := range []struct {
+		by   *identity.Principal
+		want int64
+		then string
+	}{{alice, 0, none}, {bob, 1, full}} {
+		tx := r.as(t, step.by).Model(&Usher{}).Where("id = 'x'").Update("user_id", "alice")
+		if got := r.rights(t, alice); tx.Error != nil || tx.RowsAffected != step.want || got != step.then {
+			t.Errorf("by %s: %d rows, %v, alice %s", step.by.Subject, tx.RowsAffected, tx.Error, got)
+		}
+	}
+	if tx := r.as(t, mallory).Delete(&Usher{}, "id = 'given'"); tx.Error != nil || tx.RowsAffected != 0 {
+		t.Errorf("from another tenant: %d rows, %v", tx.RowsAffected, tx.Error)
 	}
 }

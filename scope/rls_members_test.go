@@ -12,6 +12,7 @@ import (
 	"github.com/ginsec/ginsec/identity"
 	"github.com/ginsec/ginsec/internal/testserver"
 	"github.com/ginsec/ginsec/scope"
+	"github.com/ginsec/ginsec/scope/policy"
 )
 
 // rlsRinks is newRinks with row-level security and a role that is bound by it.
@@ -154,6 +155,26 @@ func TestRowLevelSecurityThatWouldAskItselfIsRefused(t *testing.T) {
 		for _, models := range [][]any{nil, {of.model()}} {
 			if got, err := scope.RLS(r.db, models...); !errors.Is(err, scope.ErrUnsupported) {
 				t.Errorf("%s, %T: %v %v", of.table, models, got, err)
+			}
+		}
+	}
+}
+
+// Members who only read add no members past the guard.
+func TestWhoOnlyReadsARowAddsNoMembersInTheDatabaseEither(t *testing.T) {
+	t.Parallel()
+	root := open(t, "postgres", silent())
+	for write, want := range map[bool]bool{true: true, false: false} {
+		db := guardedBy(t, root, &Usher{}, policy.Policy{
+			Model: &Rink{}, MembersWrite: write, Members: &policy.Members{Model: &Usher{}, Row: "RinkID", Subject: "UserID"},
+		})
+		statements, err := scope.RLS(db, &Usher{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range statements {
+			if strings.Contains(sql, "FOR INSERT") && strings.Contains(sql, `FROM "ushers"`) != want {
+				t.Errorf("members write: %t, %s", write, sql)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func (s *shield) update(stmt *gorm.Statement) error {
 		c.Expression = kept
 		stmt.Clauses["SET"] = c
 	}
-	s.confirm(kept)
+	s.confirm(stmt, kept)
 	return s.updateKeys(stmt, set)
 }
 

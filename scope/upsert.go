@@ -42,7 +42,7 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 	if err := s.updateKeys(stmt, others); err != nil {
 		return err
 	}
-	s.confirm(updates)
+	s.confirm(stmt, updates)
 	if stmt.Name() == "mysql" {
 		return s.conflictMySQL(stmt, c, oc)
 	}
