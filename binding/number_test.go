@@ -1,6 +1,7 @@
 package binding_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/json"
 	"math/big"
@@ -35,7 +36,13 @@ func (p *price) UnmarshalText(text []byte) error {
 // ratio takes the texts of a fraction as they are.
 type ratio struct{ big.Rat }
 
+// cash is a fraction that may be written as a number.
+type cash struct{ big.Rat }
+
+func (c *cash) UnmarshalJSON(data []byte) error { return c.UnmarshalText(bytes.Trim(data, `"`)) }
+
 type exact struct {
+	Cash  cash       `json:"cash"`
 	Int   big.Int    `json:"int"`
 	Ints  []*big.Int `json:"ints"`
 	Float *big.Float `json:"float"`
@@ -70,6 +77,9 @@ func TestNumbersOfAnySizeAreAsLongAsOthers(t *testing.T) {
 		`{"rat":"1e99999999999999999999"}`:                          "400, number_too_long #/rat",
 		`{"rat":"1e-2147483648"}`:                                   "400, number_too_long #/rat",
 		`{"rat":"1\u0065999999"}`:                                   "400, number_too_long #/rat",
+		`{"cash":1e64}`:                                             "ok",
+		`{"cash":1e65}`:                                             "400, number_too_long #/cash",
+		`{"cash":"1e-65"}`:                                          "400, number_too_long #/cash",
 		`{"own":"1e999999"}`:                                        "400, number_too_long #/own",
 		`{"price":"` + digits + ` in the smallest unit of all"}`:    "ok",
 		`{"price":` + digits + `}`:                                  "ok",

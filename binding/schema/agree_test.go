@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ginsec/ginsec/binding"
 	"github.com/ginsec/ginsec/binding/schema"
@@ -160,6 +161,10 @@ func TestTheSchemaIsNeverStricterThanTheValidator(t *testing.T) {
 	agree[struct {
 		B big.Int `json:"b" binding:"required"`
 	}](t, `{} {"b":0} {"b":1} {"b":null}`, `{"c":1}`)
+
+	agree[struct {
+		T time.Time `json:"t" binding:"required"`
+	}](t, `{"t":"2024-01-01T00:00:00Z"}`, `{} {"t":null}`)
 
 	agree[[]int](t, `null [null] [] [1]`, `[""] {}`, binding.Options{AllowNull: true})
 	agree[user](t, `null {} {"n":null}`, `[] {"m":1}`, binding.Options{AllowNull: true})
