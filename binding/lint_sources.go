@@ -20,7 +20,9 @@ var origins = []struct {
 
 // unreachable complains of rules that refuse what a source leaves a field at because
 // it cannot set it: no request is ever accepted then. Each binder begins with a zero
-// target, and the rules are about the whole of it.
+// target, and the rules are about the whole of it. A type with members of a document
+// is judged as that: tags of other sources beside them may say what the handler fills
+// in itself.
 func (l *linter) unreachable(t reflect.Type) {
 	e := l.s.validate(InBody, reflect.New(t), false)
 	var failed validator.ValidationErrors
@@ -33,8 +35,14 @@ func (l *linter) unreachable(t reflect.Type) {
 		}
 		names := strings.Split(strings.TrimPrefix(f.StructNamespace(), t.Name()+"."), ".")
 		for _, o := range origins {
-			if gives(t, o.in, 0) && !reaches(t, names, o.in) {
+			if !gives(t, o.in, 0) {
+				continue
+			}
+			if !reaches(t, names, o.in) {
 				l.add(t, strings.Join(names, "."), fmt.Sprintf("can be set from no %s, and its rule %s refuses every one: use one type for each source", o.text, ruleName(f.Tag())))
+				break
+			}
+			if o.in == InBody {
 				break
 			}
 		}

@@ -58,12 +58,11 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 			Key  string `header:"X-Key" binding:"min=3"`
 			Name string `json:"name" binding:"required"`
 		}](), "Key can be set from no JSON document, and its rule min"},
-		"a document beside a query": {binding.Check[struct {
-			In struct {
-				Name string `json:"name" binding:"required"`
-			} `json:"in"`
-			Q string `form:"q"`
-		}](), "In.Name can be set from no query or form"},
+		"two fields of several sources": {binding.Check[struct {
+			ID string `uri:"id" binding:"required"`
+			Q  string `form:"q" binding:"required"`
+			H  string `header:"h"`
+		}](), "Q can be set from no path"},
 		"an excluded field": {binding.Check[secretKind](), "secretKind.Kind can be set from no JSON document, and its rule oneof"},
 		"one of an element": {binding.Check[[]*secretKind](), "secretKind.Kind can be set from no JSON document"},
 		"one that is for reading": {binding.Check[struct {
@@ -71,6 +70,16 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 			Name string `json:"name"`
 		}](), "ID can be set from no JSON document"},
 
+		"a path beside a document": {binding.Check[struct {
+			ID   string `json:"-" uri:"id"`
+			Name string `json:"name" binding:"required"`
+		}](), ""},
+		"a query beside a document": {binding.Check[struct {
+			In struct {
+				Name string `json:"name" binding:"required"`
+			} `json:"in"`
+			Q string `form:"q"`
+		}](), ""},
 		"one source":    {binding.Check[pathID](), ""},
 		"one, embedded": {binding.Check[struct{ pathID }](), ""},
 		"an optional field": {binding.Check[struct {
