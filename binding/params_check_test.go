@@ -102,6 +102,19 @@ func TestCheckFindsTagsThatParametersDoNotObey(t *testing.T) {
 			C string `form:"Host"`
 		}](), ""},
 
+		"a duration": {binding.Check[struct {
+			A time.Duration `form:"a" json:"-"`
+		}](), "a type no parameter can be"},
+		"durations": {binding.Check[struct {
+			A []time.Duration `header:"X-A" json:"-"`
+		}](), "something no parameter can be"},
+		"a pointer to a list": {binding.Check[struct {
+			A *[]string `form:"a"`
+		}](), "a type no parameter can be"},
+		"a list of pointers": {binding.Check[struct {
+			A []*int64 `form:"a"`
+		}](), ""},
+
 		"a misspelled default": {binding.Check[struct {
 			A int `form:"a,defautl=5"`
 		}](), `unknown word in its form tag: "defautl=5"`},

@@ -301,3 +301,24 @@ func TestAFieldThatTheRouteDoesNotHaveIsAMistakeOfTheProgram(t *testing.T) {
 		t.Error(recorded)
 	}
 }
+
+func TestAFileComesFromNothingButParts(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		A *binding.File `form:"a"`
+	}
+	if got := asked[target](t, "a=x"); got != "500, internal_error" {
+		t.Error(got)
+	}
+	if got := asked[target](t, ""); got != "500, internal_error" {
+		t.Error(got)
+	}
+	if err := binding.Check[target](); err != nil {
+		t.Error(err)
+	}
+	if err := binding.Check[struct {
+		A *binding.File `header:"X-A"`
+	}](); err == nil {
+		t.Error("a file in a header")
+	}
+}
