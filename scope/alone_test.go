@@ -153,6 +153,7 @@ func TestNoPieceOfTextGetsAroundOwnedAlone(t *testing.T) {
 			}
 		}
 	}
+	list = append(list, assignmentAttacks()...)
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

@@ -71,6 +71,25 @@ func (d dialect) counted(text string) (marks int, ok bool) {
 	}
 }
 
+// single is closed for text that is one value of a list: another one behind a comma could
+// be assigned to any column.
+func (d dialect) single(text string) bool {
+	l := lexer{sql: text, dialect: d}
+	for {
+		tok, kind := l.next()
+		if kind == tokOther && tok == "," && l.depth == 0 {
+			return false
+		}
+		switch l.form(tok, kind) {
+		case formGood:
+			return true
+		case formBad:
+			return false
+		case formOpen:
+		}
+	}
+}
+
 // whole is closed for text that has as many "?" as values are bound in it: one more or
 // less would shift those of the predicate. To PostgreSQL parameters are numbered.
 func (d dialect) whole(text string, bound int) bool {

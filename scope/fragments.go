@@ -99,18 +99,8 @@ func (g *guard) expressions(stmt *gorm.Statement, exprs []clause.Expression) err
 // expression finds SQL text in an expression.
 func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
-	case nil, *shield, condition, ifOwn, clause.Limit, clause.Delete:
+	case nil, *shield, condition, ifOwn:
 		return nil
-	case clause.Insert:
-		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
-			return refuse(ErrUnsupported, "an INSERT into another table")
-		}
-		return g.fragment(e.Modifier)
-	case clause.Update:
-		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
-			return refuse(ErrUnsupported, "an UPDATE of another table")
-		}
-		return g.fragment(e.Modifier)
 	case clause.Expr, clause.NamedExpr:
 		_, err := g.readText(stmt, e, operand, false)
 		return err
@@ -146,6 +136,9 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 		}
 		return g.values(stmt, e.Values)
 	default:
+		if isClause(e) {
+			return refuse(ErrUnsupported, "a clause inside an expression")
+		}
 		return g.clauseExpression(stmt, e)
 	}
 }
@@ -153,6 +146,18 @@ func (g *guard) expression(stmt *gorm.Statement, e clause.Expression) error {
 // clauseExpression finds SQL text in the less common clauses.
 func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) error {
 	switch e := e.(type) {
+	case clause.Limit, clause.Delete, clause.Values: // a modifier is looked at elsewhere
+		return nil
+	case clause.Insert:
+		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an INSERT into another table")
+		}
+		return g.fragment(e.Modifier)
+	case clause.Update:
+		if e.Table.Name != "" && e.Table.Name != clause.CurrentTable {
+			return refuse(ErrUnsupported, "an UPDATE of another table")
+		}
+		return g.fragment(e.Modifier)
 	case clause.Select:
 		if err := g.columnsIn(stmt, e.Columns, selecting); err != nil {
 			return err
@@ -187,8 +192,6 @@ func (g *guard) clauseExpression(stmt *gorm.Statement, e clause.Expression) erro
 			return err
 		}
 		return g.expressions(stmt, append(e.Where.Exprs[:len(e.Where.Exprs):len(e.Where.Exprs)], e.TargetWhere.Exprs...))
-	case clause.Values:
-		return nil
 	case clause.Locking:
 		if e.Table.Raw {
 			return refuse(ErrUnsupported, "a lock on raw text")

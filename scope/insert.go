@@ -162,6 +162,11 @@ func (s *shield) insert(stmt *gorm.Statement) error {
 	if err := s.insertKeys(stmt, values); err != nil {
 		return err
 	}
+	if oc, ok := stmt.Clauses["ON CONFLICT"].Expression.(clause.OnConflict); ok {
+		if err := s.singles(stmt, oc.DoUpdates); err != nil {
+			return err
+		}
+	}
 	return s.conflict(stmt)
 }
 

@@ -19,7 +19,7 @@ func (g *guard) join(stmt *gorm.Statement, i int) error {
 		return errName
 	}
 	if j.On != nil {
-		if err := g.expressions(stmt, j.On.Exprs); err != nil {
+		if err := g.plainly(stmt, operand, j.On.Exprs...); err != nil {
 			return err
 		}
 	}
@@ -76,7 +76,7 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 		if err := g.joinText(stmt, j.Expression); err != nil {
 			return err
 		}
-		if err := g.expressions(stmt, j.ON.Exprs); err != nil {
+		if err := g.plainly(stmt, operand, j.ON.Exprs...); err != nil {
 			return err
 		}
 		if j.Expression != nil {

@@ -70,7 +70,7 @@ func (g *guard) read(stmt *gorm.Statement, f fragment) error {
 
 // tableIn reports whether a token names a protected table where that is not harmless.
 func (g *guard) tableIn(stmt *gorm.Statement, f *fragment, l *lexer, tok string, kind tokenKind, before string) bool {
-	if kind == tokString && g.lex.sqlite && f.where >= argument && g.isProtected(tok) {
+	if kind == tokString && g.lex.sqlite && f.where >= operand && !f.plain && g.isProtected(tok) {
 		return true // the text around it may end with FROM
 	}
 	return g.isTable(l, tok, kind) && !l.alias(f.where, before) && !l.qualifies() && !g.ownColumn(stmt, f, l, tok, kind)
@@ -142,9 +142,15 @@ func (g *guard) plainly(stmt *gorm.Statement, where place, exprs ...clause.Expre
 			err = g.plainly(stmt, where, e.Exprs...)
 		case clause.NotConditions:
 			err = g.plainly(stmt, where, e.Exprs...)
+		case group:
+			err = g.plainly(stmt, where, e.exprs...)
 		default:
 			var ok bool
-			if ok, err = g.readText(stmt, e, where, true); !ok {
+			switch ok, err = g.readText(stmt, e, where, true); {
+			case ok:
+			case isClause(e):
+				err = g.clauseExpression(stmt, e)
+			default:
 				err = g.expression(stmt, e)
 			}
 		}
@@ -153,4 +159,16 @@ func (g *guard) plainly(stmt *gorm.Statement, where place, exprs ...clause.Expre
 		}
 	}
 	return nil
+}
+
+// isClause reports whether an expression is a clause of a statement, whose tables and
+// texts are confined where they are one, and not inside another expression.
+func isClause(e clause.Expression) bool {
+	switch e.(type) {
+	case clause.From, clause.Select, clause.Set, clause.Values, clause.OnConflict, clause.Returning,
+		clause.Insert, clause.Update, clause.Delete, clause.Locking, clause.GroupBy, clause.Limit:
+		return true
+	default:
+		return false
+	}
 }

@@ -32,6 +32,9 @@ func (s *shield) update(stmt *gorm.Statement) error {
 	if err := once(len(set), func(i int) string { return set[i].Column.Name }); err != nil {
 		return err
 	}
+	if err := s.singles(stmt, set); err != nil {
+		return err
+	}
 	kept, err := s.judge(set, destIsStruct(stmt))
 	if err != nil {
 		return err
@@ -43,6 +46,21 @@ func (s *shield) update(stmt *gorm.Statement) error {
 	}
 	s.confirm(stmt, kept)
 	return s.updateKeys(stmt, set)
+}
+
+// singles refuses text that holds more than the one value it is assigned for.
+func (s *shield) singles(stmt *gorm.Statement, set clause.Set) error {
+	for _, a := range set {
+		if list, ok := a.Value.([]any); ok && len(list) == 1 && s.guard != nil {
+			if db, ok := list[0].(*gorm.DB); ok && db.Statement.SQL.Len() == 0 {
+				continue // between parentheses, and judged
+			}
+		}
+		if isText(a.Value) && !dialectOf(stmt.Name()).single(textOf(stmt, a.Value)) {
+			return errForm
+		}
+	}
+	return nil
 }
 
 // destIsStruct reports whether a whole struct is saved, where a zero owner means

@@ -102,6 +102,14 @@ func textWorks() []work {
 			return docsOf(e).Select(q + "id" + q + " AS " + q + "a.b" + q).Where(clause.Eq{Column: q + "documents" + q + "." + q + "stars" + q, Value: []int{1, 2}}).
 				Where(clause.IN{Column: "documents.stars", Values: []any{1, 2}}).Where(map[any]any{"tenant_id": "acme"})
 		}),
+		find("an expression with commas in parentheses", 2, func(e *env) *gorm.DB {
+			return docsOf(e).Where("COALESCE(?) > 0 AND stars IN (?)", x("stars, 1"), x("1, ?", 2))
+		}),
+		{"a subquery and an expression with commas as values", func(e *env) error {
+			return affected(docsOf(e).Where("id = ?", "alice-doc-1").Updates(map[string]any{
+				"title": e.db.Model(&Folder{}).Select("name").Limit(1), "stars": x("COALESCE(stars, ?)", 2), "country_id": x("(SELECT MAX(id) FROM countries)"),
+			}), 1)
+		}},
 		{"expressions for values", func(e *env) error {
 			return errors.Join(
 				affected(docsOf(e).Where("id = ?", "alice-doc-1").Update("title", x("UPPER(?)", x("LOWER(?)", col("id")))), 1),
