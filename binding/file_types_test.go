@@ -100,6 +100,7 @@ func TestAFileIsNotAnotherTypeUnderAnotherName(t *testing.T) {
 		{docx, "", zip},
 		{"audio/wav", "audio/wav", "ID3"},
 		{"audio/ogg", "video/ogg", "OggS\x00\x02"},
+		{"audio/oggx", "audio/oggx", "OggS\x00\x02"},
 		{"image/jpg", "image/jpeg", html},
 		{"application/gzip", "application/zip", gzip},
 	} {

@@ -71,6 +71,12 @@ type day struct {
 	Seen int `json:"-"`
 }
 
+// sheet is the target of a query, which reads fields and not the decoder.
+type sheet struct {
+	amount
+	Limit int `form:"limit"`
+}
+
 // signed has a decoder of its own.
 type signed struct {
 	time.Time
@@ -89,18 +95,19 @@ func TestCheckFindsDecodersThatHideWhatIsInside(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a list of structs":    {binding.Check[map[string]orderLines](), hides},
-		"an array of maps":     {binding.Check[[]twoLines](), hides},
-		"one with a text form": {binding.Check[textLines](), hides},
-		"a list of times":      {binding.Check[days](), ""},
-		"a list of numbers":    {binding.Check[numbers](), ""},
-		"fields beside a time": {binding.Check[[]stamped](), "stamped.Role is never filled, since the struct decodes as the time.Time it embeds"},
-		"one without a tag":    {binding.Check[untagged](), "untagged.Role is never filled"},
-		"fields beside a list": {binding.Check[lined](), "lined.Note is never filled"},
-		"a nil pointer":        {binding.Check[nobody](), "nobody.Int decodes this type, and panics"},
-		"a nil interface":      {binding.Check[anybody](), "anybody.TextUnmarshaler decodes this type, and panics"},
-		"a time and no more":   {binding.Check[day](), ""},
-		"a decoder of its own": {binding.Check[signed](), ""},
+		"a list of structs":     {binding.Check[map[string]orderLines](), hides},
+		"an array of maps":      {binding.Check[[]twoLines](), hides},
+		"one with a text form":  {binding.Check[textLines](), hides},
+		"a list of times":       {binding.Check[days](), ""},
+		"a list of numbers":     {binding.Check[numbers](), ""},
+		"fields beside a time":  {binding.Check[[]stamped](), "stamped.Role is never filled, since the struct decodes as the time.Time it embeds"},
+		"one without a tag":     {binding.Check[untagged](), "untagged.Role is never filled"},
+		"fields beside a list":  {binding.Check[lined](), "lined.Note is never filled"},
+		"a nil pointer":         {binding.Check[nobody](), "nobody.Int decodes this type, and panics"},
+		"a nil interface":       {binding.Check[anybody](), "anybody.TextUnmarshaler decodes this type, and panics"},
+		"a time and no more":    {binding.Check[day](), ""},
+		"parameters beside one": {binding.Check[sheet](), ""},
+		"a decoder of its own":  {binding.Check[signed](), ""},
 	} {
 		switch {
 		case tc.want == "" && tc.err != nil:

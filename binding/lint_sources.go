@@ -83,7 +83,7 @@ func gives(t reflect.Type, in Source, depth int) bool {
 
 // reaches reports whether a source sets the field of t at the end of names.
 func reaches(t reflect.Type, names []string, in Source) bool {
-	for i, name := range names {
+	for _, name := range names {
 		t = base(t)
 		if t.Kind() != reflect.Struct {
 			return true // within a list, whose elements have a turn of their own
@@ -92,13 +92,8 @@ func reaches(t reflect.Type, names []string, in Source) bool {
 		if !ok {
 			return true
 		}
-		nested := i < len(names)-1
-		switch {
-		case embeds(sf, in):
-		case !settable(sf, in):
+		if !embeds(sf, in) && !settable(sf, in) {
 			return false
-		case nested && in != InBody:
-			return false // only documents have structs in structs
 		}
 		t = sf.Type
 	}

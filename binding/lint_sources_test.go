@@ -11,6 +11,10 @@ type pathID struct {
 	ID string `uri:"id" binding:"required"`
 }
 
+type pageOf struct {
+	Q string `form:"q"`
+}
+
 type secretKind struct {
 	Name string `json:"name"`
 	Kind string `json:"-" binding:"oneof=a b"`
@@ -58,6 +62,10 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 			Key  string `header:"X-Key" binding:"min=3"`
 			Name string `json:"name" binding:"required"`
 		}](), "Key can be set from no JSON document, and its rule min"},
+		"embedded ones": {binding.Check[struct {
+			pathID
+			pageOf
+		}](), "pathID.ID can be set from no query or form"},
 		"two fields of several sources": {binding.Check[struct {
 			ID string `uri:"id" binding:"required"`
 			Q  string `form:"q" binding:"required"`

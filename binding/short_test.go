@@ -50,6 +50,9 @@ func TestAShortDocumentIsSampledWhereItsPartsAreLarge(t *testing.T) {
 		"few rules": {&struct {
 			L []label `json:"l" binding:"dive"`
 		}{}, elements(82), false},
+		"a longer document": {&struct {
+			L []string `json:"l" binding:"dive,min=3"`
+		}{}, []byte(`{"l":["` + strings.Repeat(`","`, 1200) + `"]}`), true},
 		"few parts": {&struct {
 			L []parcel `json:"l" binding:"dive"`
 		}{}, elements(10), false},
