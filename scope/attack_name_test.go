@@ -1,10 +1,14 @@
 package scope_test
 
 import (
+	"errors"
 	"strings"
+	"testing"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/ginsec/ginsec/scope"
 )
 
 // quoteAttacks have gorm's dialects lose count of a name's quotes.
@@ -99,4 +103,23 @@ func joinTextAttacks() []attack {
 		}),
 		reads("before one by name, by a type of one's own", func(e *env) *gorm.DB { return from(e, clause.Join{Expression: shout("RIGHT")}, doc) }),
 	)
+}
+
+// Whatever part of a column has a name gorm cannot quote, it is refused before it is sent.
+func TestANameThatCannotBeQuotedIsUnsupported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	ctx := as(t.Context(), alice)
+	for handle, own := range map[string]*gorm.DB{
+		"the guard": w.db.WithContext(ctx), "Owned alone": w.root.WithContext(ctx).Scopes(scope.Owned(ctx)),
+	} {
+		for _, bad := range []string{".", "a.", "a..b", "`a.b", `a"b`, "``"} {
+			for what, c := range map[string]clause.Column{"a name": {Name: bad}, "an alias": {Name: "id", Alias: bad}, "a table": {Table: bad, Name: "id"}} {
+				err := own.Session(&gorm.Session{}).Model(&Document{}).Clauses(clause.Select{Columns: []clause.Column{c}}).Find(&[]Document{}).Error
+				if !errors.Is(err, scope.ErrUnsupported) {
+					t.Errorf("%s, %s %q: %v", handle, what, bad, err)
+				}
+			}
+		}
+	}
 }
