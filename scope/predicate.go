@@ -163,7 +163,6 @@ type condition struct {
 	table string
 	write bool
 	rest  []clause.Expression // what the developer wrote, in parentheses
-	alone bool                // no guard has looked at the text in rest
 }
 
 // Build writes the predicate and then everything else as one operand of AND.

@@ -125,7 +125,7 @@ func buildWhere(c clause.Clause, b clause.Builder) {
 		return
 	}
 	_, _ = stmt.WriteString("WHERE ")
-	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: where.Exprs, alone: s.guard == nil}.Build(stmt)
+	condition{who: s.who, pol: s.pol, table: s.table, write: s.op != reading, rest: where.Exprs}.Build(stmt)
 }
 
 // movable returns conditions without marks, as a copy where gorm would put them

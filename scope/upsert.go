@@ -53,7 +53,7 @@ func (s *shield) conflict(stmt *gorm.Statement) error {
 		}
 	}
 	s.partial = len(rest) > 0
-	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: rest, alone: s.guard == nil}}}
+	oc.Where = clause.Where{Exprs: []clause.Expression{condition{who: s.who, pol: s.pol, table: s.table, write: true, rest: rest}}}
 	c.Expression = oc
 	stmt.Clauses["ON CONFLICT"] = c
 	return nil
