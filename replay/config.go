@@ -15,8 +15,9 @@ const (
 	// LocalFallback lets this process decide alone from what it has accepted
 	// itself: during an outage an id passes at most once per instance, and an id
 	// this process has accepted stays refused. Where it could not remember all of
-	// them (256 MiB), it refuses. It never applies to [ErrNoBloom], nor to replicas
-	// that do not confirm (RedisConfig.MinReplicas).
+	// them (256 MiB), it refuses. It never applies to [ErrNoBloom], nor, with
+	// RedisConfig.MinReplicas, to replicas that do not confirm and to other answers of
+	// the server.
 	LocalFallback
 )
 

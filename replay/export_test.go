@@ -157,6 +157,17 @@ func Refusals(capacity uint, rate float64, filters, n int) (refused int) {
 	return refused
 }
 
+// LongestChain returns how many links the longest chain of a Local store has.
+func LongestChain(s Store) (most int) {
+	for w := range s.(*local).state.Load().all() {
+		for i := range w.chains {
+			_, links := w.chains[i].size()
+			most = max(most, links)
+		}
+	}
+	return most
+}
+
 // FirstLink returns how many ids the smallest filter takes with which a shard of a
 // Local store begins.
 func FirstLink(capacity int) uint {
@@ -165,11 +176,11 @@ func FirstLink(capacity int) uint {
 }
 
 // Chain returns the rate of the first n filters of a shard together, when they are
-// full, as if they were ideal.
-func Chain(cfg LocalConfig, n int, lately uint) (rate float64) {
+// full, as if they were ideal. Room is what can be had for each.
+func Chain(cfg LocalConfig, n int, lately uint, room int64) (rate float64) {
 	s, before := newSizing(cfg.Capacity, cfg.FalsePositiveRate), uint(0)
 	for i := range n {
-		size, hashes, capacity := s.link(0, i, before, lately, math.MaxInt64)
+		size, hashes, capacity := s.link(0, i, before, lately, room)
 		k := float64(hashes)
 		rate += math.Pow(1-math.Exp(-k*float64(capacity)/float64(size)), k)
 		before = min(capacity, 1<<30)

@@ -62,8 +62,8 @@ func (s *sizing) link(shard, n int, before, lately uint, room int64) (size, hash
 	}
 }
 
-// filterBytes is the memory of a filter.
-func filterBytes(bits uint) int64 { return int64(bits/64+1) * 8 }
+// filterBytes is the memory of a filter and of what a chain keeps of it.
+func filterBytes(bits uint) int64 { return int64(bits/64+1)*8 + 64 }
 
 // trail is the sequence of places at which an id leaves its marks in a filter: as
 // many as the filter has hashes.
@@ -199,9 +199,10 @@ func (m mixer) mix(id *[16]byte) (fp uint64, shard int) {
 // share is the part of the rate that the n-th link may use up. The first one gets
 // nearly all of it, so that a window whose size was right costs what a single
 // filter does. The others share a little: the squares' reciprocals add up to π²/6.
-// What is left makes up for rounding, a filter having a whole number of hashes.
+// What is left makes up for rounding, a filter having a whole number of hashes, and for
+// chance, which fills some filters more than the formula says.
 func share(n int) float64 {
-	const first, others = 0.93, 0.05
+	const first, others = 0.89, 0.05
 	if n == 0 {
 		return first
 	}

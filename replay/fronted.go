@@ -7,8 +7,6 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
 // knownBytes bounds the ids of its own that a process remembers in front of a
@@ -125,8 +123,8 @@ func (f *fronted) forgetful(until time.Time) bool { return f.known.index(until) 
 // here; and an answer is an answer, even an error: an open breaker would hide which one
 // it was.
 func (f *fronted) judge(ctx context.Context, err error) {
-	switch _, answered := rueidis.IsRedisErr(err); {
-	case err == nil || answered || errors.Is(err, ErrNoBloom) || errors.Is(err, errReplicas):
+	switch {
+	case err == nil || answered(err) || errors.Is(err, ErrNoBloom) || errors.Is(err, errReplicas):
 		f.breaker.succeeded()
 	case ctx.Err() == nil && !errors.Is(err, ErrLifetime) && !errors.Is(err, errBusy):
 		f.breaker.failed()

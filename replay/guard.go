@@ -85,8 +85,8 @@ type Stats struct {
 	// Bytes is their memory.
 	Bytes int64
 	// Grown is how many filters were added to those a window began with. It grows
-	// when LocalConfig.Capacity is too small for the traffic, which costs time and
-	// memory but neither exactness nor safety.
+	// when LocalConfig.Capacity is too small for the traffic, or MaxBytes for it, which
+	// costs time and memory but neither exactness nor safety.
 	Grown int
 }
 

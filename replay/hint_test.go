@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -58,5 +59,36 @@ func TestAHintThatDoesNotFitRefusesNobody(t *testing.T) {
 				t.Errorf("%d bytes, more than %d", used, tc.cfg.MaxBytes)
 			}
 		})
+	}
+}
+
+// However long a store lives with its memory nearly used up, its chains stay short: a
+// use looks into every link.
+func TestChainsStayShortWhereMemoryIsShort(t *testing.T) {
+	t.Parallel()
+	m := &machine{time: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	store := must(t)(replay.LocalWithClock(replay.LocalConfig{MaxBytes: 1 << 20}, m.wall, m.mono))
+	random := rand.New(rand.NewPCG(3, 4))
+	popular := m.wall().Add(30 * time.Hour)
+	longest := 0
+	for range 30 {
+		for range 8000 {
+			until := popular
+			if random.IntN(2) == 0 {
+				until = m.wall().Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
+			}
+			var id [16]byte
+			binary.LittleEndian.PutUint64(id[:], random.Uint64())
+			binary.LittleEndian.PutUint64(id[8:], random.Uint64())
+			_, _ = store.Use(t.Context(), id, until) // many find no room
+		}
+		longest = max(longest, replay.LongestChain(store))
+		m.run(time.Hour)
+		replay.Sweep(store)
+	}
+	if longest > 60 {
+		t.Errorf("a chain of %d links", longest)
+	} else {
+		t.Logf("%d links at most", longest)
 	}
 }

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func TestWithReplicasAServerThatRefusesLeavesNobodyAlone(t *testing.T) {
 	for _, answer := range []string{
 		"-MOVED 1 127.0.0.1:1\r\n", "-ASK 1 127.0.0.1:1\r\n", "-TRYAGAIN later\r\n", "-CLUSTERDOWN no\r\n",
 		"-READONLY replica\r\n", "-NOREPLICAS none\r\n", "-MASTERDOWN no\r\n", "-LOADING wait\r\n", "-OOM full\r\n", "-MISCONF disk\r\n", "-NOPERM no\r\n",
+		"$-1\r\n", "+OK\r\n", ":2\r\n", "*0\r\n", "$1\r\n1\r\n", // that make no sense
 	} {
 		for name, open := range map[string]func(rueidis.Client, replay.RedisConfig) (replay.Store, error){"Redis": replay.Redis, "RedisBloom": replay.RedisBloom} {
 			s := newStub(t, func([]string) string { return answer })
@@ -53,6 +55,42 @@ func TestWithReplicasAMissingModuleIsStillNamed(t *testing.T) {
 	store := must(t)(replay.RedisBloom(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
 	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
 	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrNoBloom) || !errors.Is(err, replay.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// wrapping is a client that says more about its errors than the server did.
+type wrapping struct{ rueidis.Client }
+
+func (w wrapping) Dedicated(fn func(rueidis.DedicatedClient) error) error {
+	if err := w.Client.Dedicated(fn); err != nil {
+		return fmt.Errorf("traced: %w", err)
+	}
+	return nil
+}
+
+func TestWithReplicasARefusalIsOneThroughAWrappedClient(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func([]string) string { return "-READONLY replica\r\n" })
+	store := must(t)(replay.Redis(wrapping{stubClient(t, s.addr, false)}, replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
+	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// A server without WAIT has recorded the id, and is not one without the module.
+func TestAServerWithoutWaitDoesNotLackTheModule(t *testing.T) {
+	t.Parallel()
+	s := newStub(t, func(args []string) string {
+		if args[0] == "WAIT" {
+			return "-ERR unknown command 'WAIT'\r\n"
+		}
+		return ":1\r\n"
+	})
+	store := must(t)(replay.RedisBloom(stubClient(t, s.addr, false), replay.RedisConfig{MinReplicas: 1, Timeout: patient}))
+	g := newGuard(t, replay.Config{Store: store, OnStoreFailure: replay.LocalFallback})
+	if err := g.Consume(t.Context(), token()); !errors.Is(err, replay.ErrUnavailable) || errors.Is(err, replay.ErrNoBloom) {
 		t.Error(err)
 	}
 }

@@ -192,8 +192,9 @@ func (l *local) newWindow(i int64, deadline time.Duration) *window {
 
 func (l *local) grow(w *window, shard, n int, before uint) (link, uint, error) {
 	// All shards of all windows want room, and what is expected here is no reason to
-	// refuse what comes there.
-	room := (l.maxBytes - l.bytes.Load()) / (4 * shards)
+	// refuse what comes there. But a filter is an eighth of its shard at least, or a chain
+	// would grow longer and slower as room gets less.
+	room := max((l.maxBytes-l.bytes.Load())/(4*shards), w.bytes.Load()/(8*shards))
 	bits, hashes, capacity := l.sizing.link(shard, n, before, w.lately, room)
 	if err := l.take(w, filterBytes(bits)); err != nil {
 		return link{}, 0, err

@@ -80,8 +80,13 @@ func (s *server) try(c *call) {
 // has lost its replicas or its place, or a slot of a cluster that moves, says so instead of
 // recording: if that left this process alone, another would accept the id, too.
 func (s *server) unconfirmed(c *call) bool {
-	_, answered := rueidis.IsRedisErr(c.err)
-	return c.err != nil && (c.written.Load() || answered && s.replicas > 0)
+	return c.err != nil && (c.written.Load() || s.replicas > 0 && answered(c.err))
+}
+
+// answered reports whether an error is one of a server that has answered.
+func answered(err error) bool {
+	var reply *rueidis.RedisError
+	return errors.As(err, &reply) || errors.Is(err, errAnswer)
 }
 
 // recovered makes a panic an error. It must be deferred itself.
@@ -136,8 +141,8 @@ func (s *server) write(c *call) (fresh bool, err error) {
 			wait = max(1, time.Until(deadline).Milliseconds()*4/5)
 		}
 		switch n, err := d.Do(c.ctx, d.B().Wait().Numreplicas(s.replicas).Timeout(wait).Build()).AsInt64(); {
-		case err != nil:
-			return err
+		case err != nil: // its text alone: nothing is missing for the write
+			return fmt.Errorf("%w: %s", errReplicas, err.Error())
 		case n < s.replicas:
 			return errReplicas
 		}
