@@ -126,3 +126,36 @@ func TestAFormThatBreaksOffIsTheClientsFault(t *testing.T) {
 type brokenOff struct{}
 
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A document that something read before is no fault of the client's either.
+func TestADocumentThatWasReadBeforeIsAMistakeOfTheProgram(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		Name string `json:"name"`
+	}
+	for kind, h := range map[string]gin.HandlerFunc{
+		"JSON":  func(c *gin.Context) { _, err := binding.JSON[target](c); answer(c, err) },
+		"Patch": func(c *gin.Context) { _, _, err := binding.Patch[target](c); answer(c, err) },
+	} {
+		for name, tc := range map[string]struct {
+			body   string
+			before gin.HandlerFunc
+			want   int
+		}{
+			"read":           {`{"name":"a"}`, func(c *gin.Context) { _, _ = io.ReadAll(c.Request.Body) }, http.StatusInternalServerError},
+			"dropped":        {`{"name":"a"}`, func(c *gin.Context) { c.Request.Body = http.NoBody }, http.StatusInternalServerError},
+			"never there":    {``, func(*gin.Context) {}, http.StatusBadRequest},
+			"nothing in it":  {` `, func(*gin.Context) {}, http.StatusBadRequest},
+			"not read":       {`{"name":"a"}`, func(*gin.Context) {}, http.StatusOK},
+			"read, put back": {`{"name":"a"}`, func(c *gin.Context) { data, _ := c.GetRawData(); c.Request.Body = io.NopCloser(bytes.NewReader(data)) }, http.StatusOK},
+		} {
+			w := send(func(c *gin.Context) {
+				tc.before(c)
+				h(c)
+			}, post(tc.body))
+			if w.Code != tc.want {
+				t.Errorf("%s, %s: %d %s", kind, name, w.Code, w.Body)
+			}
+		}
+	}
+}

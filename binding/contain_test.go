@@ -78,6 +78,49 @@ func TestAPanicOfATypeThatDecodesItselfIsContained(t *testing.T) {
 	}
 }
 
+// pair panics at a null, which decoders of the standard library are given, too.
+type pair [2]string
+
+func (p *pair) UnmarshalJSON(text []byte) error {
+	parts := strings.Split(strings.Trim(string(text), `"`), "-")
+	p[0], p[1] = parts[0], parts[1]
+	return nil
+}
+
+func TestAPanicAtNullIsContained(t *testing.T) {
+	t.Parallel()
+	type target struct {
+		X pair `json:"x" strict:"nullable"`
+	}
+	for name, h := range map[string]gin.HandlerFunc{
+		"JSON":  func(c *gin.Context) { _, err := binding.JSON[target](c); answer(c, err) },
+		"Patch": func(c *gin.Context) { _, _, err := binding.Patch[target](c); answer(c, err) },
+	} {
+		if w := send(h, post(`{"x":null}`)); w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		if w := send(h, post(`{"x":"a-b"}`)); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestADefaultAtWhichItsTypePanicsIsAMistakeOfTheProgram(t *testing.T) {
+	t.Parallel()
+	type bad struct {
+		M touchy `form:"m,default=secret"`
+	}
+	type good struct {
+		M touchy `form:"m,default=plain"`
+	}
+	if err := binding.Check[bad](); err == nil || !strings.Contains(err.Error(), "default") {
+		t.Error(err)
+	}
+	if err := binding.Check[good](); err != nil {
+		t.Error(err)
+	}
+}
+
 type tornBody struct{ io.Reader }
 
 func (tornBody) Read([]byte) (int, error) { panic("torn") }

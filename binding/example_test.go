@@ -223,7 +223,7 @@ func ExamplePatch() {
 			binding.Abort(c, err)
 			return
 		}
-		// With GORM, if there are any names:
+		// With GORM, if there are any names (and see Fields.Parts):
 		// db.Model(&user).Select(fields.Names()).Updates(in).
 		c.String(http.StatusOK, "%v; name sent: %v; bio removed: %v; %v", fields.Names(), fields.Has("/name"), fields.Null("/bio"), in.Bio == nil)
 	}, http.MethodPatch, "/", `{"bio":null}`)

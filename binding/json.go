@@ -43,6 +43,9 @@ func (s *settings) document(w http.ResponseWriter, r *http.Request, out any) *Er
 		return e
 	}
 	defer body.free()
+	if consumed(r, body) {
+		return s.broken(errConsumed)
+	}
 	return s.decode(body.bytes, out)
 }
 

@@ -21,6 +21,9 @@ type layout struct {
 var fraction = regexp.MustCompile(`[.,]9+`)
 
 func newLayout(text string) *layout {
+	if text == time.RFC3339 { // which has an optional fraction, as browsers write it
+		text = time.RFC3339Nano
+	}
 	l := &layout{text: text, bare: text, cut: -1}
 	if at := fraction.FindStringIndex(text); at != nil {
 		l.bare, l.cut = text[:at[0]]+text[at[1]:], at[0]

@@ -36,7 +36,9 @@ func TestATimeIsWrittenAsItsLayoutSays(t *testing.T) {
 		"zone=2026-01-02T03:04:05+02:00":           true,
 		"zone=2026-01-02T03:04:05-00:00":           false,
 		"zone=2026-01-02T03:04:05z":                false,
-		"zone=2026-01-02T03:04:05.5Z":              false,
+		"zone=2026-01-02T03:04:05.5Z":              true, // RFC 3339 has fractions
+		"zone=2026-01-02T03:04:05.000Z":            true,
+		"zone=2026-01-02T03:04:05,5Z":              false,
 		"zone=2026-01-02T03:04:05+2:00":            false,
 		"nano=2026-01-02T03:04:05Z":                true,
 		"nano=2026-01-02T03:04:05.5Z":              true,

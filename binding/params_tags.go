@@ -36,11 +36,16 @@ func (b *paramBuilder) options(p *param, options, field string) {
 		return
 	}
 	for _, text := range p.defaults {
-		// A default that does not parse is a mistake of the program.
-		if code := setText(reflect.New(p.elem).Elem(), p, text, builtin); code != "" {
+		if !readable(p, text) { // a mistake of the program
 			b.fault(field, "has a default that is no value of its type")
 		}
 	}
+}
+
+// readable reports whether a text is a value of p, and not one that its type panics at.
+func readable(p *param, text string) (ok bool) {
+	defer func() { ok = recover() == nil && ok }()
+	return setText(reflect.New(p.elem).Elem(), p, text, builtin) == ""
 }
 
 // byText reports whether values of type t are read from a text by UnmarshalText.

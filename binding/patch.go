@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/ginsec/ginsec/binding/internal/plan"
 	"github.com/ginsec/ginsec/internal/jsonv2"
 )
 
@@ -54,19 +55,28 @@ func (s *settings) patch(c *gin.Context, out any) (Fields, *Error) {
 		return Fields{}, e
 	}
 	defer body.free()
+	if consumed(c.Request, body) {
+		return Fields{}, s.broken(errConsumed)
+	}
+	return s.merge(body.bytes, p, out)
+}
+
+// merge reads a patch into out and validates what it holds.
+func (s *settings) merge(data []byte, p *plan.Result, out any) (f Fields, e *Error) {
+	defer s.contain(&e)
 	root := &member{}
-	w := newWalker(s, body.bytes)
+	w := newWalker(s, data)
 	w.patch = root
 	if e := w.document(p); e != nil {
 		return Fields{}, e
 	}
-	if err := jsonv2.Unmarshal(body.bytes, out, s.decoding()); err != nil {
-		return Fields{}, s.refused(body.bytes, p, err)
+	if err := jsonv2.Unmarshal(data, out, s.decoding()); err != nil {
+		return Fields{}, s.refused(data, p, err)
 	}
 	if p.Normal {
 		normalize(reflect.ValueOf(out).Elem(), p.Root)
 	}
-	root.object = bytes.HasPrefix(bytes.TrimLeft(body.bytes, " \t\r\n"), []byte("{"))
-	fields := Fields{root}
-	return fields, s.validatePart(reflect.ValueOf(out), fields)
+	root.object = bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
+	f = Fields{root}
+	return f, s.validatePart(reflect.ValueOf(out), f)
 }

@@ -90,11 +90,16 @@ func Form[T any](c *gin.Context, opts ...Options) (T, error) {
 	})
 }
 
+var errConsumed = errors.New("binding: something read the body before: bind it first, or put it back (Request.Body)")
+
+// consumed reports whether a body that was announced is empty.
+func consumed(r *http.Request, body *buffer) bool { return r.ContentLength > 0 && len(body.bytes) == 0 }
+
 // absent is the refusal of a body of which there is nothing to read. Who announced
 // one has sent it, or reading would have failed: what took it is in this program.
 func (s *settings) absent(r *http.Request, code string) *Error {
 	if r.ContentLength > 0 || parsed(r) {
-		return s.broken(errors.New("binding: something read the body before: bind it first, or put it back (Request.Body)"))
+		return s.broken(errConsumed)
 	}
 	return s.invalid(Issue{In: InForm, Code: code})
 }
