@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"math/big"
 	"reflect"
 	"runtime"
 	"strconv"
@@ -18,10 +19,11 @@ type Digits uint8
 
 // How types read digits.
 const (
-	Plain    Digits = iota // as text
-	Within                 // with math/big, somewhere in its text
-	Number                 // the whole text is a number
-	Fraction               // and an exponent in it is written out
+	Plain          Digits = iota // as text
+	Within                       // with math/big, somewhere in its text
+	WithinFraction               // and an exponent there is written out
+	Number                       // the whole text is a number
+	Fraction                     // and an exponent in it is written out
 )
 
 // TooLong reports whether to read text costs more than a number of most characters
@@ -29,21 +31,51 @@ const (
 func (d Digits) TooLong(text []byte, most int) bool {
 	switch d {
 	case Within:
-		run := 0
-		for _, c := range text {
-			if run++; c != '_' && (c < '0' || c > '9') {
-				run = 0
-			} else if run > most {
-				return true
-			}
-		}
-		return false
+		return run(text) > most
+	case WithinFraction:
+		return run(text) > most || anyExponent(text) > int64(most)
 	case Number:
 		return len(text) > most
 	case Fraction:
 		return len(text) > most || exponent(text) > most
 	default:
 		return false
+	}
+}
+
+// run is the length of the longest run of digits in text.
+func run(text []byte) int {
+	longest, n := 0, 0
+	for _, c := range text {
+		if n++; c != '_' && (c < '0' || c > '9') {
+			n = 0
+		}
+		longest = max(longest, n)
+	}
+	return longest
+}
+
+// anyExponent is the largest exponent that anything in text may be. What a type cuts
+// out of its text before it reads a number there is its own affair, so that no letter
+// before the exponent makes it part of something else.
+func anyExponent(text []byte) (largest int64) {
+	for {
+		at := bytes.IndexAny(text, "eEpP")
+		if at < 0 {
+			return largest
+		}
+		text = text[at+1:]
+		if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+			text = text[1:]
+		}
+		n := int64(0)
+		for len(text) > 0 && (text[0] == '_' || text[0] >= '0' && text[0] <= '9') {
+			if c := text[0]; c != '_' && n < math.MaxInt32 {
+				n = 10*n + int64(c-'0')
+			}
+			text = text[1:]
+		}
+		largest = max(largest, n)
 	}
 }
 
@@ -72,37 +104,62 @@ func DigitsOf(t reflect.Type) Digits {
 	if d, ok := digits.Load(t); ok {
 		return d.(Digits)
 	}
-	d := digitsOf(t, 4)
+	d := digitsOf(t, map[reflect.Type]bool{})
 	digits.Store(t, d)
 	return d
 }
 
-func digitsOf(t reflect.Type, depth int) Digits {
-	if depth == 0 {
-		return Plain
+var fraction = reflect.TypeFor[big.Rat]()
+
+func digitsOf(t reflect.Type, seen map[reflect.Type]bool) Digits {
+	if seen[t] {
+		return Plain // what is in it counts already
 	}
+	seen[t] = true
 	switch t.PkgPath() + "." + t.Name() {
 	case "math/big.Rat":
 		return Fraction
 	case "math/big.Int", "math/big.Float":
 		return Number
-	case "crypto/x509.OID": // its parts may be large integers
+	case "math/big.nat", // named types have one inside
+		"crypto/x509.OID": // whose parts may be large integers
 		return Within
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return min(digitsOf(t.Elem(), depth-1), Within)
+		return within(digitsOf(t.Elem(), seen))
+	case reflect.Map:
+		return max(within(digitsOf(t.Key(), seen)), within(digitsOf(t.Elem(), seen)))
 	case reflect.Struct:
-		if inner := Promoted(t, textUnmarshal); inner != nil {
-			return digitsOf(inner, depth-1)
-		}
-		for i := range t.NumField() {
-			if digitsOf(t.Field(i).Type, depth-1) != Plain {
-				return Within
-			}
-		}
+		return digitsOfStruct(t, seen)
 	}
 	return Plain
+}
+
+func digitsOfStruct(t reflect.Type, seen map[reflect.Type]bool) (d Digits) {
+	if t.ConvertibleTo(fraction) {
+		return WithinFraction
+	}
+	if inner := Promoted(t, textUnmarshal); inner != nil {
+		return digitsOf(inner, seen)
+	}
+	for i := range t.NumField() {
+		d = max(d, within(digitsOf(t.Field(i).Type, seen)))
+	}
+	return d
+}
+
+// within is what a type that reads digits as d does to the text of one that has it
+// inside.
+func within(d Digits) Digits {
+	switch d {
+	case Plain:
+		return Plain
+	case Fraction, WithinFraction:
+		return WithinFraction
+	default:
+		return Within
+	}
 }
 
 // Promoted returns the type of the embedded field that the one method of iface of a

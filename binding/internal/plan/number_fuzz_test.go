@@ -26,3 +26,21 @@ func FuzzFraction(f *testing.F) {
 		}
 	})
 }
+
+// A type may cut any part out of its text and read that as a fraction.
+func FuzzFractionWithin(f *testing.F) {
+	for _, seed := range []string{"share 1e64", "1e65 EUR", "x-1.5E-999999", "[0x1p999999]", "1e+9_99", "1e9e999999", "1/3e99", "e5p99999", ".e-_9_9_9_9", "0o17E99e0", "1e0000065"} {
+		f.Add([]byte(seed), uint8(0), uint8(255))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, from, to uint8) {
+		const most = 64
+		if plan.WithinFraction.TooLong(text, most) || len(text) > 128 {
+			return
+		}
+		to = min(to, uint8(len(text)))
+		part := string(text[min(from, to):to])
+		if r, ok := new(big.Rat).SetString(part); ok && (r.Num().BitLen() > 2000 || r.Denom().BitLen() > 2000) {
+			t.Errorf("%q has %d and %d bits", part, r.Num().BitLen(), r.Denom().BitLen())
+		}
+	})
+}
