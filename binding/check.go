@@ -33,19 +33,24 @@ func (e *TypeError) Error() string {
 // fields without a tag, members named "-", database models, types that are
 // reachable from two sources, types that decode themselves and hide their
 // strictness, time.Duration, rules that are undefined, that a missing dive
-// leaves unread or that every request breaks, since its source cannot set the
-// field.
+// leaves unread or that every query, form, path or header breaks, since it cannot set
+// the field. That every document does, [Handle] alone can tell.
 //
 // To find rules that panic, the validator runs over made-up values, at each start
 // and with it the rules an application registered: register them first, and let
 // none need what is not open yet. One that panics is a mistake in this list.
 func Check[T any](opts ...Options) error {
+	return check(reflect.TypeFor[T](), opts, false)
+}
+
+// check is [Check]. With document set, T is never a [Patch], nor the target of
+// [Options.Decode], which may hold something before.
+func check(t reflect.Type, opts []Options, document bool) error {
 	s := builtin.withAll(opts)
 	if s.err != nil {
 		return s.err
 	}
-	t := reflect.TypeFor[T]()
-	l := &linter{s: s, seen: map[reflect.Type]bool{}}
+	l := &linter{s: s, document: document, seen: map[reflect.Type]bool{}}
 	l.plan(t)
 	l.params(t)
 	l.visit(t)

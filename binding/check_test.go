@@ -345,3 +345,19 @@ func TestFieldsThatNoSourceReachesMayBeOfAnyType(t *testing.T) {
 		t.Error("rules that are never read")
 	}
 }
+
+// The values made up for any hold lists, which no map takes as a key.
+func TestCheckMakesUpNoKeyThatCannotBeOne(t *testing.T) {
+	t.Parallel()
+	type point struct {
+		At any `json:"at"`
+	}
+	if err := binding.Check[struct {
+		Name  string           `json:"name"`
+		Cache map[any]string   `json:"-"`
+		Seen  map[point]bool   `json:"-"`
+		Pairs map[[2]any]*bool `json:"-"`
+	}](); err != nil {
+		t.Error(err)
+	}
+}

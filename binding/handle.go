@@ -34,10 +34,11 @@ func Defaults(opts Options) gin.HandlerFunc {
 
 // Handle makes a handler of a function that takes its input as a T read by
 // [JSON]. A request that does not hold a T is refused with [Abort] and the
-// function is not called. Handle panics when [Check] finds a mistake in T: a bad
-// type fails when the route is registered, not when a request comes.
+// function is not called. Handle panics when [Check] finds a mistake in T, or a field
+// that its own rule wants set and no document can set: a bad type fails when the route
+// is registered, not when a request comes.
 func Handle[T any](h func(*gin.Context, T), opts ...Options) gin.HandlerFunc {
-	if err := Check[T](opts...); err != nil {
+	if err := check(reflect.TypeFor[T](), opts, true); err != nil {
 		panic("binding: Handle: " + err.Error())
 	}
 	if root := plans.Of(reflect.TypeFor[T]()).Root; root.Kind == plan.Struct && len(root.List) > 0 && !root.Reachable() {

@@ -15,9 +15,10 @@ import (
 
 // linter looks for targets that let in more, or check less, than they seem to.
 type linter struct {
-	s    *settings
-	seen map[reflect.Type]bool
-	errs []error
+	s        *settings
+	document bool // the target is filled from nothing, by a document alone
+	seen     map[reflect.Type]bool
+	errs     []error
 }
 
 func (l *linter) add(t reflect.Type, field, reason string) {
@@ -235,7 +236,9 @@ func sample(v, dynamic reflect.Value, depth int) {
 		key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 		sample(key, dynamic, depth-1)
 		sample(elem, dynamic, depth-1)
-		v.SetMapIndex(key, elem)
+		if key.Comparable() { // any may hold a list
+			v.SetMapIndex(key, elem)
+		}
 	case reflect.Array:
 		for i := range min(v.Len(), 2) {
 			sample(v.Index(i), dynamic, depth-1)

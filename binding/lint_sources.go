@@ -20,33 +20,58 @@ var origins = []struct {
 
 // unreachable complains of rules that refuse what a source leaves a field at because
 // it cannot set it: no request is ever accepted then. Each binder begins with a zero
-// target, and the rules are about the whole of it. A type with members of a document
-// is judged as that: tags of other sources beside them may say what the handler fills
-// in itself.
+// target, and the rules are about the whole of it.
 func (l *linter) unreachable(t reflect.Type) {
+	judged := l.judged(t)
 	e := l.s.validate(InBody, reflect.New(t), false)
 	var failed validator.ValidationErrors
-	if e == nil || !errors.As(e, &failed) {
+	if len(judged) == 0 || e == nil || !errors.As(e, &failed) {
 		return
 	}
-	for _, f := range failed {
+	mistakes := map[Source]validator.FieldError{}
+	for _, f := range slices.Backward(failed) {
 		if !local(f.Tag()) {
 			continue // what it asks for may depend on other fields
 		}
-		names := strings.Split(strings.TrimPrefix(f.StructNamespace(), t.Name()+"."), ".")
-		for _, o := range origins {
-			if !gives(t, o.in, 0) {
-				continue
-			}
-			if !reaches(t, names, o.in) {
-				l.add(t, strings.Join(names, "."), fmt.Sprintf("can be set from no %s, and its rule %s refuses every one: use one type for each source", o.text, ruleName(f.Tag())))
-				break
-			}
-			if o.in == InBody {
-				break
+		for _, in := range judged {
+			if !reaches(t, fieldNames(t, f), in) {
+				mistakes[in] = f
 			}
 		}
 	}
+	if len(mistakes) < len(judged) {
+		return // one of them sets whatever must be set
+	}
+	for _, o := range origins {
+		if f, ok := mistakes[o.in]; ok {
+			l.add(t, strings.Join(fieldNames(t, f), "."), fmt.Sprintf("can be set from no %s, and its rule %s refuses every one: use one type for each source", o.text, ruleName(f.Tag())))
+		}
+	}
+}
+
+// judged are the sources one of which must set all that t wants set. In a type with
+// members of a document the tags of other sources may say what the handler fills in
+// itself, and a patch or a value to decode over wants nothing more. Beside the fields of
+// a query or a form, those of a path or a header are what it has in common with other
+// types.
+func (l *linter) judged(t reflect.Type) (sources []Source) {
+	for _, o := range origins {
+		switch {
+		case !gives(t, o.in, 0):
+		case o.in == InBody && !l.document:
+			return nil
+		case o.in == InBody || o.in == InForm:
+			return []Source{o.in}
+		default:
+			sources = append(sources, o.in)
+		}
+	}
+	return sources
+}
+
+// fieldNames are the names of the fields that lead from t to where a rule failed.
+func fieldNames(t reflect.Type, f validator.FieldError) []string {
+	return strings.Split(strings.TrimPrefix(f.StructNamespace(), t.Name()+"."), ".")
 }
 
 // settable reports whether a source sets a field by its tag.

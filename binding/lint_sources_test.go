@@ -1,14 +1,26 @@
 package binding_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/ginsec/ginsec/binding"
 )
 
 type pathID struct {
 	ID string `uri:"id" binding:"required"`
+}
+
+type tenantPath struct {
+	Tenant string `uri:"tenant"`
+}
+
+type tenantSearch struct {
+	tenantPath
+	Q string `form:"q" binding:"required"`
 }
 
 type pageOf struct {
@@ -58,10 +70,6 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 			pathID
 			Q string `form:"q"`
 		}](), "pathID.ID can be set from no query or form"},
-		"a header beside a document": {binding.Check[struct {
-			Key  string `header:"X-Key" binding:"min=3"`
-			Name string `json:"name" binding:"required"`
-		}](), "Key can be set from no JSON document, and its rule min"},
 		"embedded ones": {binding.Check[struct {
 			pathID
 			pageOf
@@ -70,14 +78,25 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 			ID string `uri:"id" binding:"required"`
 			Q  string `form:"q" binding:"required"`
 			H  string `header:"h"`
-		}](), "Q can be set from no path"},
-		"an excluded field": {binding.Check[secretKind](), "secretKind.Kind can be set from no JSON document, and its rule oneof"},
-		"one of an element": {binding.Check[[]*secretKind](), "secretKind.Kind can be set from no JSON document"},
-		"one that is for reading": {binding.Check[struct {
-			ID   int    `json:"id" strict:"readonly" binding:"required"`
-			Name string `json:"name"`
-		}](), "ID can be set from no JSON document"},
+		}](), "ID can be set from no query or form"},
+		"two fields, one of a path and one of a header": {binding.Check[struct {
+			ID    string `uri:"id" binding:"required"`
+			Trace string `header:"X-Trace" binding:"min=3"`
+		}](), "Trace can be set from no path, and its rule min"},
 
+		"what queries have in common": {binding.Check[tenantSearch](), ""},
+		"a header beside a query": {binding.Check[struct {
+			Trace string `header:"X-Trace"`
+			Q     string `form:"q" binding:"required"`
+		}](), ""},
+		"a path beside a header": {binding.Check[struct {
+			tenantPath
+			Trace string `header:"X-Trace" binding:"required"`
+		}](), ""},
+		"a header beside a path": {binding.Check[struct {
+			pathID
+			Trace string `header:"X-Trace"`
+		}](), ""},
 		"a path beside a document": {binding.Check[struct {
 			ID   string `json:"-" uri:"id"`
 			Name string `json:"name" binding:"required"`
@@ -121,5 +140,66 @@ func TestCheckFindsRulesThatEveryRequestBreaks(t *testing.T) {
 		case tc.want != "" && (tc.err == nil || !strings.Contains(tc.err.Error(), tc.want)):
 			t.Errorf("%s: %v, want %s", name, tc.err, tc.want)
 		}
+	}
+}
+
+type headerBeside struct {
+	Key  string `header:"X-Key" binding:"min=3"`
+	Name string `json:"name" binding:"required"`
+}
+
+type pathBeside struct {
+	ID   string  `uri:"id" binding:"required"`
+	Name *string `json:"name"`
+}
+
+type readOnlyID struct {
+	ID   int     `json:"id" strict:"readonly" binding:"required"`
+	Name *string `json:"name"`
+}
+
+// registered tells why a handler of a T cannot be.
+func registered[T any]() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	binding.Handle(func(*gin.Context, T) {})
+	return nil
+}
+
+// A patch judges what it has, and a program may decode over what it filled in; a
+// handler's document begins with nothing.
+func TestOnlyHandleKnowsThatEveryDocumentBreaksARule(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		check, handle error
+		want          string
+	}{
+		"a header beside a document": {binding.Check[headerBeside](), registered[headerBeside](), "headerBeside.Key can be set from no JSON document, and its rule min"},
+		"a path beside a document":   {binding.Check[pathBeside](), registered[pathBeside](), "pathBeside.ID can be set from no JSON document, and its rule required"},
+		"an excluded field":          {binding.Check[secretKind](), registered[secretKind](), "secretKind.Kind can be set from no JSON document, and its rule oneof"},
+		"one of an element":          {binding.Check[[]*secretKind](), registered[[]*secretKind](), "secretKind.Kind can be set from no JSON document"},
+		"one that is for reading":    {binding.Check[readOnlyID](), registered[readOnlyID](), "readOnlyID.ID can be set from no JSON document"},
+	} {
+		if tc.check != nil {
+			t.Errorf("%s: Check: %v", name, tc.check)
+		}
+		if tc.handle == nil || !strings.Contains(tc.handle.Error(), tc.want) {
+			t.Errorf("%s: Handle: %v, want %s", name, tc.handle, tc.want)
+		}
+	}
+	answers(t, func(c *gin.Context) { _, _, err := binding.Patch[readOnlyID](c); answer(c, err) }, map[string]string{`{"name":"a"}`: "ok"})
+	in := secretKind{Kind: "a"}
+	if err := (binding.Options{}).Decode([]byte(`{"name":"n"}`), &in); err != nil || in.Name != "n" {
+		t.Error(err, in)
+	}
+	if err := registered[struct {
+		ID   string `json:"-" uri:"id"`
+		Q    string `form:"q" binding:"omitempty,min=3"`
+		Name string `json:"name" binding:"required"`
+	}](); err != nil {
+		t.Error(err)
 	}
 }
