@@ -73,6 +73,7 @@ func attacks() map[string][]attack {
 		"twice": twiceAttacks(), "second models": secondModelAttacks(), "public": publicAttacks(), "hidden": hiddenAttacks(), "raw clauses": rawClauseAttacks(),
 		"second handles": secondHandleAttacks(), "names as strings": nameStringAttacks(), "clauses": clauseAttacks(), "hooks": hookAttacks(), "flows": flowAttacks(), "around": aroundAttacks(), "tables": tableAttacks(),
 		"glue": glueAttacks(), "shifts": shiftAttacks(), "tokens": tokenAttacks(), "quotes": quoteAttacks(), "join texts": joinTextAttacks(), "inner": innerAttacks(), "assignments": assignmentAttacks(),
+		"own table": ownTableAttacks(), "next join": nextJoinAttacks(),
 	}
 }
 

@@ -75,9 +75,16 @@ func (d dialect) counted(text string) (marks int, ok bool) {
 // be assigned to any column.
 func (d dialect) single(text string) bool {
 	l := lexer{sql: text, dialect: d}
+	brackets := 0 // of PostgreSQL's arrays
 	for {
 		tok, kind := l.next()
-		if kind == tokOther && tok == "," && l.depth == 0 {
+		switch {
+		case kind != tokOther:
+		case tok == "[":
+			brackets++
+		case tok == "]":
+			brackets--
+		case tok == "," && l.depth == 0 && brackets <= 0:
 			return false
 		}
 		switch l.form(tok, kind) {

@@ -299,7 +299,7 @@ func (g *guard) tableName(t clause.Table) error {
 	if hollow(t.Name) || t.Alias != "" && hollow(t.Alias) {
 		return errName
 	}
-	if t.Name != clause.CurrentTable && g.names(t.Name) {
+	if t.Name == clause.CurrentTable || g.names(t.Name) {
 		return ErrRaw
 	}
 	return nil

@@ -79,6 +79,9 @@ func (g *guard) from(stmt *gorm.Statement, f clause.From) error {
 		if err := g.plainly(stmt, operand, j.ON.Exprs...); err != nil {
 			return err
 		}
+		if g.openEnd(stmt, j.ON) {
+			return errForm
+		}
 		if j.Expression != nil {
 			continue
 		}
@@ -121,18 +124,21 @@ func (g *guard) joinText(stmt *gorm.Statement, e clause.Expression) error {
 	} else if err := g.read(stmt, fragment{sql: text, vars: vars}); err != nil {
 		return err
 	}
-	first, last := g.ends(text)
-	if last == "?" && len(vars) > 0 {
-		_, last = g.ends(textOf(stmt, vars[len(vars)-1]))
-	}
+	first, _ := g.ends(text)
 	switch {
-	case among(last, "JOIN", "NATURAL", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "STRAIGHT_JOIN"):
+	case g.openEnd(stmt, e):
 		return errForm
 	case among(first, ",", "JOIN", "NATURAL", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "STRAIGHT_JOIN"), g.lex.hint(text):
 		return nil
 	default:
 		return errForm
 	}
+}
+
+// openEnd reports whether an expression, as written, ends with a part of the next join.
+func (g *guard) openEnd(stmt *gorm.Statement, e clause.Expression) bool {
+	_, last := g.ends(textOf(stmt, e))
+	return among(last, "JOIN", "NATURAL", "CROSS", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "STRAIGHT_JOIN")
 }
 
 // ends returns the first and the last token of a text, as far as they are not quoted.

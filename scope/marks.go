@@ -50,10 +50,13 @@ func (g *guard) mark(stmt *gorm.Statement, f *fragment, l *lexer, m *marks, tok,
 	if e.SQL != "?" || len(e.Vars) > 0 { // else the operator of that name
 		c, _ := v.(clause.Clause)
 		begins := trailing(c.Name) && c.BeforeExpression == nil && c.Builder == nil
-		if m.text && !begins || m.literal || !apart(f.sql, at, named(v)) {
+		if m.text && !begins || m.literal || !apart(f.sql, at, l.more(v)) {
 			return errForm
 		}
 		m.text = true
+	}
+	if t, ok := v.(clause.Table); ok && t.Name == clause.CurrentTable && t.Alias == "" && l.at < len(f.sql) && f.sql[l.at] == '.' {
+		return nil
 	}
 	return g.argument(stmt, v, before == "(" && l.follows(')'))
 }
@@ -79,23 +82,36 @@ func (m *marks) done(f *fragment, d dialect) error {
 	return nil
 }
 
-// named reports whether a value becomes a quoted name.
-func named(v any) bool {
+// more is what may be beside a value besides: a dot where it is a quoted name, and what
+// could begin a comment or a variable where it begins and ends with a word or in
+// parentheses.
+func (l *lexer) more(v any) string {
+	word := func(c byte, bracket byte) bool { return identByte(c) && c < 0x80 && c != '$' || c == bracket }
 	switch v := v.(type) {
 	case clause.Column:
-		return !v.Raw
+		if !v.Raw {
+			return "."
+		}
 	case clause.Table:
-		return !v.Raw
-	default:
-		return false
+		if !v.Raw {
+			return "."
+		}
+	case clause.Expr:
+		if n := len(v.SQL); n > 0 && word(v.SQL[0], '(') && word(v.SQL[n-1], ')') {
+			if l.postgres {
+				return "-/@"
+			}
+			return "-/"
+		}
 	}
+	return ""
 }
 
 // apart reports whether what is put in for the "?" at a place does not become one
-// token with what is beside it, or begin a comment. A name may have a dot beside it.
-func apart(text string, at int, name bool) bool {
-	beside := func(c byte, more string) bool {
-		return c <= ' ' || strings.IndexByte("=<>,+%|^~!&", c) >= 0 || strings.IndexByte(more, c) >= 0 || name && c == '.'
+// token with what is beside it, or begin a comment.
+func apart(text string, at int, more string) bool {
+	beside := func(c byte, those string) bool {
+		return c <= ' ' || strings.IndexByte("=<>,+%|^~!&", c) >= 0 || strings.IndexByte(those, c) >= 0 || strings.IndexByte(more, c) >= 0
 	}
 	return (at == 0 || beside(text[at-1], "([*")) && (at+1 == len(text) || beside(text[at+1], ")]:;"))
 }

@@ -70,7 +70,7 @@ func (g *guard) read(stmt *gorm.Statement, f fragment) error {
 
 // tableIn reports whether a token names a protected table where that is not harmless.
 func (g *guard) tableIn(stmt *gorm.Statement, f *fragment, l *lexer, tok string, kind tokenKind, before string) bool {
-	if kind == tokString && g.lex.sqlite && f.where >= operand && !f.plain && g.isProtected(tok) {
+	if kind == tokString && g.lex.sqlite && f.where >= operand && !f.plain && !among(before, "=", "<", ">", "|", "LIKE") && g.isProtected(tok) {
 		return true // the text around it may end with FROM
 	}
 	return g.isTable(l, tok, kind) && !l.alias(f.where, before) && !l.qualifies() && !g.ownColumn(stmt, f, l, tok, kind)
@@ -166,7 +166,7 @@ func (g *guard) plainly(stmt *gorm.Statement, where place, exprs ...clause.Expre
 func isClause(e clause.Expression) bool {
 	switch e.(type) {
 	case clause.From, clause.Select, clause.Set, clause.Values, clause.OnConflict, clause.Returning,
-		clause.Insert, clause.Update, clause.Delete, clause.Locking, clause.GroupBy, clause.Limit:
+		clause.Insert, clause.Update, clause.Delete, clause.Locking, clause.GroupBy, clause.Limit, clause.OrderBy:
 		return true
 	default:
 		return false

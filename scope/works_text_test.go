@@ -32,6 +32,20 @@ func textWorks() []work {
 	return []work{
 		find("an expression for ?", 2, func(e *env) *gorm.DB { return docsOf(e).Where("stars < ?", x("? + 1", 2)) }),
 		find("an expression between operators", 2, func(e *env) *gorm.DB { return docsOf(e).Where("(?+stars)>0 AND stars*?>0", x("stars"), x("2")) }),
+		find("an expression beside a minus and a stroke", 2, func(e *env) *gorm.DB {
+			return docsOf(e).Where("10-? > 0 AND 100/?>0 AND -? < 0 AND ?-1 < 9", x("stars"), x("stars"), x("(1 + ?)", 1), x("ABS(stars)"))
+		}),
+		on("postgres", find("an expression behind an operator of text search", 2, func(e *env) *gorm.DB {
+			return docsOf(e).Where("to_tsvector('cat dog') @@? AND '[1]'::jsonb @>?", x("to_tsquery('cat')"), x("cast('1' AS jsonb)"))
+		})),
+		find("a text in an argument that is spelled as a table", 2, func(e *env) *gorm.DB {
+			return docsOf(e).Where("country_id IN (?)", x("SELECT id FROM countries WHERE name <> 'documents' AND id < ?", 9))
+		}),
+		on("postgres", work{"arrays as values", func(e *env) error {
+			return errors.Join(
+				affected(docsOf(e).Where("id = ?", "alice-doc-1").Update("stars", x("(ARRAY[?::int, ?::int])[1]", 1, 2)), 1),
+				affected(docsOf(e).Where("id = ?", "alice-doc-1").Update("title", x("ARRAY['a', 'b']::text")), 1))
+		}}),
 		find("a column for ?", 2, func(e *env) *gorm.DB {
 			return docsOf(e).Where("LOWER(?) <> ? AND ?=?", col("title"), "x", col("id"), col("id"))
 		}),
