@@ -59,7 +59,7 @@ func (w *walker) object(n *plan.Node, kind plan.Kind) error {
 	case plan.Foreign:
 		err = w.entries(plan.Undecoded(), true, nil)
 		if err == nil {
-			w.foreign(w.data[start:w.dec.InputOffset()], n)
+			w.own(w.data[start:w.dec.InputOffset()], n)
 		}
 	default:
 		w.mismatch(n)
@@ -86,7 +86,7 @@ func (w *walker) array(n *plan.Node, kind plan.Kind) error {
 		_, err = w.elements(plan.Undecoded(), true)
 	case plan.Foreign:
 		if _, err = w.elements(plan.Undecoded(), true); err == nil {
-			w.foreign(w.data[start:w.dec.InputOffset()], n)
+			w.own(w.data[start:w.dec.InputOffset()], n)
 		}
 	default:
 		w.mismatch(n)
@@ -345,53 +345,4 @@ func (w *walker) missing(f *plan.Fields, seen plan.Set) {
 	seen.Missing(need, func(i int) {
 		w.addAt(Issue{Code: codeMissing, Expected: expected(f.List[i].Node)}, []byte(f.List[i].Name))
 	})
-}
-
-// foreign lets a type that decodes itself judge a value.
-func (w *walker) foreign(raw []byte, n *plan.Node) {
-	if w.quiet > 0 || w.truncated {
-		return // nothing more will be listed, and judging costs
-	}
-	if k := n.Kind; raw[0] != '"' && (k == plan.Text || k == plan.Bytes) {
-		w.mismatch(n)
-		return
-	}
-	err := jsonv2.Unmarshal(raw, reflect.New(n.Type).Interface(), w.s.decoding())
-	if err == nil {
-		return
-	}
-	at := len(w.path)
-	var semantic *jsonv2.SemanticError
-	if errors.As(err, &semantic) {
-		w.path = append(w.path, semantic.JSONPointer...)
-	}
-	issue := Issue{Code: codeValue, Expected: expected(n)}
-	if n.Kind == plan.Bytes && n.Len > 0 {
-		issue.Param = strconv.Itoa(n.Len)
-	}
-	w.add(issue)
-	w.path = w.path[:at]
-}
-
-// expected names what a target takes, in JSON's words.
-func expected(n *plan.Node) string {
-	if n == nil {
-		return ""
-	}
-	switch n.Kind {
-	case plan.Bool:
-		return "boolean"
-	case plan.String, plan.Bytes, plan.Text:
-		return "string"
-	case plan.Int, plan.Uint:
-		return "integer"
-	case plan.Float:
-		return "number"
-	case plan.Struct, plan.Map:
-		return "object"
-	case plan.Slice, plan.Array:
-		return "array"
-	default:
-		return ""
-	}
 }

@@ -22,6 +22,7 @@ var (
 	unmarshaler    = reflect.TypeFor[json.Unmarshaler]()
 	textUnmarshal  = reflect.TypeFor[encoding.TextUnmarshaler]()
 	errUnsupported = errors.New("has a type that JSON cannot fill")
+	errFraction    = errors.New("has fractions of any size for keys, which a few bytes make large: use text")
 )
 
 // Regexp is the type of compiled expressions, and ErrProgram why it is no target.
@@ -140,7 +141,11 @@ func (b *builder) plain(n *Node, t reflect.Type) {
 	case reflect.Map:
 		n.Kind = Map
 		n.Elem, n.Null = b.node(t.Elem())
-		if key := t.Key(); key.Kind() != reflect.String || reflect.PointerTo(key).Implements(textUnmarshal) || reflect.PointerTo(key).Implements(fromType) {
+		key := t.Key()
+		if d := DigitsOf(key); d == Fraction || d == WithinFraction {
+			b.fault(t, "", errFraction)
+		}
+		if key.Kind() != reflect.String || reflect.PointerTo(key).Implements(textUnmarshal) || reflect.PointerTo(key).Implements(fromType) {
 			n.Keys = reflect.MapOf(key, reflect.TypeFor[bool]())
 		}
 	case reflect.Slice, reflect.Array:

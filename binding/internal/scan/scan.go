@@ -79,9 +79,13 @@ func (s *scanner) value(n *plan.Node, null, quoted bool) bool {
 			return end >= 0 && (n.Digits == plan.Plain || s.digits(n, s.data[start:end]))
 		}
 		return quoted && end >= 0 && end-start <= s.numbers
-	case '{':
-		return s.object(n, kind)
-	case '[':
+	case '{', '[':
+		if n != nil && n.Digits != plan.Plain {
+			return false // what it reads there, the walk measures
+		}
+		if c == '{' {
+			return s.object(n, kind)
+		}
 		return s.array(n, kind)
 	case 'n':
 		s.pos += len("null")
