@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"time"
+	"unsafe"
 	"weak"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -166,6 +167,19 @@ func LongestChain(s Store) (most int) {
 		}
 	}
 	return most
+}
+
+// Held returns what the filters of a Local store and its windows take at least.
+func Held(s Store) (bytes int64) {
+	for w := range s.(*local).state.Load().all() {
+		bytes += windowBytes
+		for i := range w.chains {
+			for _, l := range w.chains[i].links {
+				bytes += int64(unsafe.Sizeof(l)) + int64(len(l.words))*8
+			}
+		}
+	}
+	return bytes
 }
 
 // FirstLink returns how many ids the smallest filter takes with which a shard of a

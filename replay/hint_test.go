@@ -86,6 +86,9 @@ func TestChainsStayShortWhereMemoryIsShort(t *testing.T) {
 		m.run(time.Hour)
 		replay.Sweep(store)
 	}
+	if held, counted := replay.Held(store), replay.Bytes(store); held > counted {
+		t.Errorf("%d bytes held, %d counted", held, counted)
+	}
 	if longest > 60 {
 		t.Errorf("a chain of %d links", longest)
 	} else {
